@@ -1,0 +1,18 @@
+"""tapeless: plain NumPy functions in, readable NumPy gradient source out."""
+
+from .ir.ops.effects import GuardMiss
+from .runtime.api import grad, stop_gradient, value_and_grad
+from .tracer.errors import GradientError, LeakedTracerError, TapelessError, TracingError, UnsupportedError
+
+__version__ = "0.1.0"
+__all__ = [
+    "GradientError",
+    "GuardMiss",
+    "LeakedTracerError",
+    "TapelessError",
+    "TracingError",
+    "UnsupportedError",
+    "grad",
+    "stop_gradient",
+    "value_and_grad",
+]

@@ -1,0 +1,220 @@
+"""A planned program as statements and comments."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
+from ..ir.types import ArrayType
+from .names import Allocator, describe
+from .plan import END, Plan, plan
+from .source import Comment, Item
+from .templates import expression, statement
+
+
+class Lowering:
+    """Writes the body of one function; `names` maps variables that have a line of their own to their names."""
+
+    def __init__(self, program: Program, given: dict[Var, str], reserved: set[str], closure: bool = False) -> None:
+        self.program = program
+        self.closure = closure
+        self.plan: Plan = plan(program, closure)
+        self.names: dict[Var, str] = dict(given)
+        self.helpers: dict[str, Callable[..., Any]] = {}
+        self.guarded = False
+        self._definition = {out: n for n, e in enumerate(program.equations) for out in e.outs}
+        self._allocator = Allocator(reserved)
+        for var, name in given.items():
+            # A parameter's name is free again after its last use; a user who reassigns it would do the same.
+            until = self.plan.last_use.get(var, -1) if not closure else END
+            self._allocator.hold(name, until)
+
+    # --------------------------------------------------------------------------------------------- statements
+
+    def body(self, home: str) -> tuple[list[Item], list[Item]]:
+        """The forward and the backward lines; `home` is the file whose lines need no file name in comments."""
+        forward: list[Item] = []
+        backward: list[Item] = []
+        block: tuple[str, int, int] | None = None
+        entered = False
+        last = max((e.level for e in self.program.equations), default=0)
+        for number, equation in enumerate(self.program.equations):
+            if number in self.plan.inlined:
+                continue
+            part = backward if equation.level == last > 0 else forward
+            if part is backward and not entered:
+                entered = True
+                if self.closure:
+                    self._hold_forward_names()
+            lines = self._lines(number, equation)
+            if equation.level > 0 and equation.origin is not None:
+                here = (equation.origin.file, equation.origin.line, equation.level)
+                if here != block:
+                    part.append(Comment(answer(equation.origin, home)))
+                    block = here
+            part += lines
+        return forward, backward
+
+    def _hold_forward_names(self) -> None:
+        """Names of the enclosing function are not assigned in the nested one: that would hide them."""
+        for name in self.names.values():
+            self._allocator.hold(name, END)
+
+    def _lines(self, number: int, equation: Equation) -> list[ast.stmt]:
+        for helper in equation.op.helpers:
+            self.helpers[helper.__name__] = helper
+        if equation.op.name == "guard":
+            return [self._guard(equation)]
+        if equation.op.effect:
+            return [self._update(equation, self.expression(equation.operands[0]))]
+        if equation.op.update is not None:
+            return self._write(number, equation)
+        value = self._value(equation)
+        if number in self.plan.in_place:
+            return [self._accumulate(number, equation)]
+        name = self._assign_name(number, equation)
+        return [ast.Assign([ast.Name(name, ast.Store())], value)]
+
+    def _write(self, number: int, equation: Equation) -> list[ast.stmt]:
+        """An update: of the first operand where nobody else needs it, else of a copy."""
+        first = equation.operands[0]
+        if number in self.plan.in_place:
+            assert isinstance(first, Var)
+            name = self._inherit(first, equation.out)
+            return [self._update(equation, ast.Name(name, ast.Load()))]
+        source = expression("{0}.copy()", [self.expression(first)])
+        # The value to be written is read after the copy has taken its name, so that name must not be in use by it.
+        name = self._assign_name(number, equation, strictly_before=True)
+        assign = ast.Assign([ast.Name(name, ast.Store())], source)
+        return [assign, self._update(equation, ast.Name(name, ast.Load()))]
+
+    def _update(self, equation: Equation, target: ast.expr) -> ast.stmt:
+        operands = [target, *(self.expression(o) for o in equation.operands[1:])]
+        template = equation.op.update_template([o.type for o in equation.operands], dict(equation.params))
+        return _subtracted(statement(template, operands))
+
+    def _guard(self, equation: Equation) -> ast.stmt:
+        self.guarded = True
+        types = [o.type for o in equation.operands]
+        template = equation.op.update_template(types, dict(equation.params))
+        place = repr(str(equation.origin or ""))
+        return statement(template.replace("{origin}", place), [self.expression(equation.operands[0])])
+
+    def _accumulate(self, number: int, equation: Equation) -> ast.stmt:
+        """`dx += ...`, into the operand that has the name of the result."""
+        side = 1 if number in self.plan.swapped else 0
+        target, other = equation.operands[side], equation.operands[1 - side]
+        assert isinstance(target, Var)
+        right = self.expression(other)
+        operator = {"add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div()}
+        name = self._inherit(target, equation.out)
+        augmented = ast.AugAssign(ast.Name(name, ast.Store()), operator[equation.op.name], right)
+        return _subtracted(augmented)
+
+    def _inherit(self, source: Var, out: Var) -> str:
+        name = self.names[source]
+        self.names[out] = name
+        self._allocator.extend(name, self.plan.last_use.get(out, -1))
+        return name
+
+    def _assign_name(self, number: int, equation: Equation, strictly_before: bool = False) -> str:
+        out = equation.out
+        wish = out.name or describe(equation, self.names)
+        until = self._until(number, out)
+        name = self._allocator.take(wish, number - 1 if strictly_before else number, until)
+        self.names[out] = name
+        return name
+
+    def _until(self, number: int, out: Var) -> int:
+        return max(self.plan.last_use.get(out, number), number)
+
+    # -------------------------------------------------------------------------------------------- expressions
+
+    def expression(self, atom: Atom, literal_type: ArrayType | None = None) -> ast.expr:
+        """An operand: a name, a number or the expression of an inlined equation."""
+        if isinstance(atom, Literal):
+            return number_expression(atom.value, (literal_type or atom.type).weak)
+        if atom in self.names:
+            return ast.Name(self.names[atom], ast.Load())
+        return self._value(self.program.equations[self._definition[atom]])
+
+    def _value(self, equation: Equation) -> ast.expr:
+        for helper in equation.op.helpers:
+            self.helpers[helper.__name__] = helper
+        types = [o.type for o in equation.operands]
+        operands = [
+            self.expression(o, _printed_type(equation, k) if isinstance(o, Literal) else None)
+            for k, o in enumerate(equation.operands)
+        ]
+        return expression(equation.op.template(types, dict(equation.params)), operands)
+
+
+def answer(origin: Origin, home: str) -> str:
+    """The comment over a backward block: the forward line that it answers."""
+    place = f"line {origin.line}" if origin.file == home else f"{origin.file}, line {origin.line}"
+    text = origin.statement if len(origin.statement) <= 88 else f"{origin.statement[:85]}..."
+    return f"{place}: {text}" if text else place
+
+
+def _subtracted(node: ast.stmt) -> ast.stmt:
+    """`x += -1 / n` as `x -= 1 / n`."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+        positive = _without_sign(node.value)
+        if positive is not None:
+            return ast.AugAssign(node.target, ast.Sub() if isinstance(node.op, ast.Add) else ast.Add(), positive)
+    return node
+
+
+def _without_sign(node: ast.expr) -> ast.expr | None:
+    """The expression without its leading minus, if it has one."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return node.operand
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        left = _without_sign(node.left)
+        return None if left is None else ast.BinOp(left, node.op, node.right)
+    return None
+
+
+def _printed_type(equation: Equation, place: int) -> ArrayType:
+    """A NumPy scalar may be printed as a plain number where that gives the same result type."""
+    literal = equation.operands[place].type
+    if literal.weak or not equation.op.elementwise or literal.dtype.kind not in "fciub":
+        return literal
+    weak = ArrayType((), np.dtype({"f": float, "c": complex, "b": bool}.get(literal.dtype.kind, int)), weak=True)
+    types = [weak if i == place else o.type for i, o in enumerate(equation.operands)]
+    try:
+        same = equation.op.infer(*types, **equation.params) == equation.out.type
+    except (TypeError, ValueError, OverflowError):
+        return literal
+    return weak if same else literal
+
+
+def number_expression(value: Any, weak: bool) -> ast.expr:
+    """A number as it is written in Python; a NumPy scalar keeps its type unless `weak`."""
+    if isinstance(value, np.generic):
+        plain = number_expression(value.item(), True)
+        if weak:
+            return plain
+        name = "bool" if value.dtype.kind == "b" else f"np.{value.dtype.name}"
+        return expression(f"{name}({{0}})", [plain])
+    if isinstance(value, bool):
+        return ast.Constant(value)
+    if isinstance(value, complex):
+        if value.real == 0 and math.copysign(1, value.real) > 0:
+            return _signed(value.imag, lambda imag: ast.Constant(complex(0, imag)))
+        return expression("complex({0}, {1})", [number_expression(v, True) for v in (value.real, value.imag)])
+    if isinstance(value, float) and math.isnan(value):
+        return expression("np.nan", [])
+    return _signed(value, lambda v: expression("np.inf", []) if v == math.inf else ast.Constant(v))
+
+
+def _signed(value: Any, positive: Callable[[Any], ast.expr]) -> ast.expr:
+    if math.copysign(1, value) < 0:
+        return ast.UnaryOp(ast.USub(), positive(-value))
+    return positive(value)
+

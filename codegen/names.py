@@ -1,0 +1,100 @@
+"""Names for the variables of the text: the user's own, d<name> for cotangents, and speaking ones for the rest."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+from ..ir.program import Equation, Var
+
+RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "scipy", "GuardMiss"})
+LONGEST = 24
+
+_BINARY = {"add": "plus", "subtract": "minus", "multiply": "times", "divide": "over", "matmul": "at", "maximum": "max"}
+_PLAIN = {
+    "add": "total",
+    "subtract": "difference",
+    "multiply": "product",
+    "divide": "quotient",
+    "matmul": "product",
+    "negative": "negated",
+    "greater": "mask",
+    "greater_equal": "mask",
+    "less": "mask",
+    "less_equal": "mask",
+    "equal": "mask",
+    "not_equal": "mask",
+    "logical_not": "mask",
+    "where": "chosen",
+    "getitem": "part",
+    "index_add": "scattered",
+    "set_item": "written",
+    "arange": "rows",
+    "filled": "array",
+    "full": "array",
+    "constant": "table",
+    "sliding_window_view": "windows",
+    "reshape": "reshaped",
+    "transpose": "transposed",
+    "expand_dims": "column",
+    "broadcast_to": "spread",
+    "concatenate": "joined",
+    "stack": "stacked",
+    "absolute": "size",
+    "power": "power",
+    "mask_places": "places",
+    "astype": "cast",
+}
+
+
+def legal(name: str) -> str:
+    """A name that may be assigned in generated code."""
+    cleaned = re.sub(r"\W", "_", name) or "value"
+    if cleaned[0].isdigit():
+        cleaned = f"_{cleaned}"
+    return f"{cleaned}_" if cleaned in RESERVED else cleaned
+
+
+def describe(equation: Equation, known: dict[Var, str]) -> str:
+    """A speaking name for an unnamed value, from its operation and the names of its operands."""
+    op = equation.op.name
+    names = [known.get(o, "") if isinstance(o, Var) else "" for o in equation.operands]
+    if op in _BINARY and len(names) == 2 and all(names):
+        wish = f"{names[0]}_{_BINARY[op]}_{names[1]}"
+        if len(wish) <= LONGEST:
+            return wish
+    word = _PLAIN.get(op, op)
+    if op in ("getitem",) and names and names[0] and all(isinstance(i, int) for i in equation.params["index"]):
+        wish = "_".join([names[0], *(str(i).replace("-", "m") for i in equation.params["index"])])
+        if len(wish) <= LONGEST:
+            return wish
+    if names and names[0] and len(names) == 1 and op not in ("reshape", "transpose", "expand_dims", "broadcast_to"):
+        wish = f"{word}_{names[0]}"
+        if len(wish) <= LONGEST:
+            return wish
+    return word
+
+
+class Allocator:
+    """Hands out names; a name is free again after the last use of its holder."""
+
+    def __init__(self, reserved: set[str]) -> None:
+        self._busy: dict[str, int] = dict.fromkeys(reserved, 1 << 60)
+
+    def hold(self, name: str, until: int) -> None:
+        self._busy[name] = max(until, self._busy.get(name, -1))
+
+    def extend(self, name: str, until: int) -> None:
+        """The holder of a name was written in place: it lives on."""
+        self._busy[name] = until
+
+    def take(self, wish: str, position: int, until: int) -> str:
+        """The wish, or the wish with the first number that is free at this position."""
+        wish = legal(wish)
+        name, number = wish, 1
+        while self._busy.get(name, -1) > position:
+            name = f"{wish}_{number}"
+            number += 1
+        self._busy[name] = until
+        return name

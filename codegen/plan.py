@@ -1,0 +1,207 @@
+"""What becomes a line of its own, what is written inside another line, and what is done in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ir.aliasing import read_only, roots
+from ..ir.program import Equation, Literal, Program, Var
+
+END = 1 << 40  # the position of the return statement
+LONGEST_EXPRESSION = 60  # characters, roughly, that may be written inside another line
+_CHEAP_VIEWS = {"transpose", "expand_dims"}
+_IN_PLACE_OPERATORS = {"add", "subtract", "multiply", "divide"}
+
+
+@dataclass(slots=True)
+class Plan:
+    """Decisions by equation number. `inlined` has no line; `in_place` overwrites its first operand (or, for
+    `swapped`, its second); `copied` updates a copy of its first operand."""
+
+    inlined: set[int]
+    in_place: set[int]
+    swapped: set[int]
+    copied: set[int]
+    last_use: dict[Var, int]  # the position of the last line that reads the variable or shares its name
+    reads_at: list[int]  # the position of the line in which an equation is written
+
+
+def plan(program: Program, closure: bool = False) -> Plan:
+    """Decide for every equation. With `closure` the backward part is a function that may be called many times."""
+    return _Planner(program, closure).run()
+
+
+class _Planner:
+    def __init__(self, program: Program, closure: bool) -> None:
+        self.program = program
+        self.equations = program.equations
+        self.closure = closure
+        self.uses: dict[Var, list[int]] = {}
+        for number, equation in enumerate(self.equations):
+            for operand in equation.operands:
+                if isinstance(operand, Var):
+                    self.uses.setdefault(operand, []).append(number)
+        self.outputs = {o for o in program.outputs if isinstance(o, Var)}
+        self.owner = roots(program)
+        self.frozen = read_only(program)
+        self.updates: dict[Var, list[int]] = {}
+        for number, equation in enumerate(self.equations):
+            if equation.op.update is not None and isinstance(equation.operands[0], Var):
+                self.updates.setdefault(self.owner[equation.operands[0]], []).append(number)
+        self.reads_at = list(range(len(self.equations)))
+        self.sizes = [0] * len(self.equations)
+
+    def run(self) -> Plan:
+        self._name_buffers()
+        inlined = self._inline()
+        last_use = self._last_uses(inlined)
+        result = Plan(inlined, set(), set(), set(), last_use, self.reads_at)
+        self._decide_in_place(result)
+        return result
+
+    def _name_buffers(self) -> None:
+        """A new buffer that is only made to be written into has the name of what it becomes."""
+        for equation in reversed(self.equations):
+            first = equation.operands[0] if equation.operands else None
+            accumulates = equation.op.update is not None or equation.op.name in _IN_PLACE_OPERATORS
+            if accumulates and isinstance(first, Var) and equation.outs and not first.name and equation.out.name:
+                if len(self.uses[first]) == 1 and equation.level > 0 or equation.op.update is not None:
+                    first.name, first.named = equation.out.name, equation.out.named
+
+    # ------------------------------------------------------------------------------------------------ inlining
+
+    def _inline(self) -> set[int]:
+        inlined: set[int] = set()
+        definition = {out: n for n, e in enumerate(self.equations) for out in e.outs}
+        for number in range(len(self.equations) - 1, -1, -1):
+            if self._may_inline(number):
+                inlined.add(number)
+                uses = self.uses[self.equations[number].out]
+                self.reads_at[number] = max(self.reads_at[u] for u in uses)
+        for number, equation in enumerate(self.equations):
+            size = 6
+            for operand in equation.operands:
+                if isinstance(operand, Var) and definition.get(operand) in inlined:
+                    size += self.sizes[definition[operand]]
+                else:
+                    size += len(operand.name) + 3 if isinstance(operand, Var) else 4
+            self.sizes[number] = size
+            if number in inlined and size > LONGEST_EXPRESSION:
+                inlined.discard(number)
+                self.sizes[number] = 8
+        self._settle(inlined)
+        return inlined
+
+    def _settle(self, inlined: set[int]) -> None:
+        """The line of each equation, now that the long ones have lines of their own."""
+        for number in range(len(self.equations) - 1, -1, -1):
+            if number in inlined:
+                uses = self.uses[self.equations[number].out]
+                self.reads_at[number] = max(self.reads_at[u] for u in uses)
+            else:
+                self.reads_at[number] = number
+
+    def _may_inline(self, number: int) -> bool:
+        equation = self.equations[number]
+        if equation.op.effect or equation.op.update is not None or len(equation.outs) != 1:
+            return False
+        out = equation.out
+        if out.named or out in self.outputs:
+            return False
+        uses = self.uses.get(out, [])
+        if not uses or not (len(uses) == 1 or self._cheap(equation, len(uses))):
+            return False
+        if any(self.equations[u].op.update is not None and self.equations[u].operands[0] is out for u in uses):
+            return False
+        if not equation.operands and equation.op.name != "arange":
+            return False
+        until = max(self.reads_at[u] for u in uses)
+        return not any(
+            number < update < until
+            for operand in equation.operands
+            if isinstance(operand, Var)
+            for update in self.updates.get(self.owner[operand], ())
+        )
+
+    def _cheap(self, equation: Equation, count: int) -> bool:
+        """Whether to write it again costs nothing: numbers, and views of something that has a name."""
+        if equation.operands and all(isinstance(o, Literal) for o in equation.operands):
+            return equation.out.type.weak
+        first = equation.operands[0] if equation.operands else None
+        if equation.op.name in _CHEAP_VIEWS and isinstance(first, Var):
+            return first.named and count <= 3
+        return False
+
+    # ------------------------------------------------------------------------------------------------- in place
+
+    def _last_uses(self, inlined: set[int]) -> dict[Var, int]:
+        last: dict[Var, int] = {}
+        for number, equation in enumerate(self.equations):
+            for operand in equation.operands:
+                if isinstance(operand, Var):
+                    position = self.reads_at[number]
+                    if self.closure and equation.level > 0 and not self._backward_made(operand):
+                        position = END
+                    last[operand] = max(last.get(operand, -1), position)
+        for out in self.outputs:
+            last[out] = END
+        return last
+
+    def _backward_made(self, var: Var) -> bool:
+        if not hasattr(self, "_levels"):
+            self._levels = {out: e.level for e in self.equations for out in e.outs}
+        return self._levels.get(var, 0) > 0
+
+    def _decide_in_place(self, result: Plan) -> None:
+        members: dict[Var, list[Var]] = {}
+        for var in (*self.program.inputs, *self.program.captures):
+            members[var] = [var]
+        for number, equation in enumerate(self.equations):
+            for out in equation.outs:
+                members.setdefault(self.owner[out], []).append(out)
+            if number in result.inlined or not equation.outs:
+                continue
+            if equation.op.update is not None:
+                target = equation.operands[0]
+                if isinstance(target, Var) and self._free(target, number, members, result):
+                    self._merge(target, equation.out, members)
+                    result.in_place.add(number)
+                else:
+                    result.copied.add(number)
+            elif equation.op.name in _IN_PLACE_OPERATORS and equation.level > 0:
+                self._accumulate(number, equation, members, result)
+
+    def _accumulate(self, number: int, equation: Equation, members: dict[Var, list[Var]], result: Plan) -> None:
+        out = equation.out
+        sides = (0, 1) if equation.op.name in ("add", "multiply") else (0,)
+        for side in sides:
+            target = equation.operands[side]
+            if not isinstance(target, Var) or target.name != out.name or not out.name or target.type != out.type:
+                continue
+            if equation.operands[1 - side] is target:
+                continue
+            scalar = not target.type.shape
+            dies = result.last_use.get(target, -1) <= number
+            if (dies and scalar and target not in self.frozen) or self._free(target, number, members, result):
+                if not scalar:
+                    self._merge(target, out, members)
+                result.in_place.add(number)
+                if side:
+                    result.swapped.add(number)
+                return
+
+    def _free(self, target: Var, number: int, members: dict[Var, list[Var]], result: Plan) -> bool:
+        """Whether nobody reads the buffer of the target after this line."""
+        if target in self.frozen or not target.type.shape:
+            return False
+        return all(result.last_use.get(v, -1) <= number for v in members[self.owner[target]] if v is not self._out(number))
+
+    def _out(self, number: int) -> Var:
+        return self.equations[number].out
+
+    def _merge(self, target: Var, out: Var, members: dict[Var, list[Var]]) -> None:
+        """The result now lives in the target's buffer."""
+        group = members[self.owner[target]]
+        for var in members.pop(self.owner[out], [out]):
+            group.append(var)
+            self.owner[var] = self.owner[target]

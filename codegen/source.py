@@ -1,0 +1,122 @@
+"""Syntax trees as text. The only importer of astor; prints statement by statement, so that comments can stand between."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # astor names node classes that 3.12 deprecates
+    import astor
+
+WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A line of its own; an empty one is a blank line."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A nested function with comments in its body."""
+
+    header: str
+    body: Sequence[Item] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """Lines printed as they stand: a docstring."""
+
+    text: str
+
+
+Item = ast.stmt | Comment | Function | Verbatim
+
+
+def print_items(items: Sequence[Item], indent: int = 0) -> str:
+    """The statements and comments as lines, each line ended."""
+    margin = "    " * indent
+    lines: list[str] = []
+    for item in items:
+        if isinstance(item, Comment):
+            lines.append(f"{margin}# {item.text}" if item.text else "")
+        elif isinstance(item, Verbatim):
+            lines += [f"{margin}{line}" if line else "" for line in item.text.splitlines()]
+        elif isinstance(item, Function):
+            lines.append(f"{margin}{item.header}")
+            lines.append(print_items(item.body, indent + 1).rstrip("\n"))
+        else:
+            lines.append(textwrap.indent(print_statement(item), margin))
+    return "\n".join(lines) + "\n"
+
+
+def print_statement(statement: ast.stmt) -> str:
+    """One statement without its line end; the text parses back to the same tree."""
+    text = _astor(statement)
+    if text is None or not _same(text, statement) or max(map(len, text.splitlines()), default=0) > WIDTH:
+        text = _wrapped(ast.unparse(ast.fix_missing_locations(statement)))
+    return text
+
+
+def _astor(statement: ast.stmt) -> str | None:
+    """astor breaks on some of the newest Pythons; ast.unparse takes over there."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            printed: str = astor.to_source(statement, pretty_source="".join)
+    except Exception:  # whatever an old printer meets in a new tree
+        return None
+    return printed.rstrip("\n")
+
+
+def _same(text: str, statement: ast.stmt) -> bool:
+    try:
+        parsed = ast.parse(text).body
+    except SyntaxError:
+        return False
+    return len(parsed) == 1 and ast.dump(parsed[0]) == ast.dump(statement)
+
+
+def _wrapped(text: str) -> str:
+    """A long call broken after commas at the outermost bracket that is too long; nothing else is broken."""
+    if len(text) <= WIDTH or "\n" in text:
+        return text
+    opening = next((i for i, c in enumerate(text) if c in "([{"), None)
+    if opening is None or text[-1] not in ")]}":
+        return text
+    parts, depth, start, quote = [], 0, opening + 1, ""
+    for i in range(opening + 1, len(text) - 1):
+        c = text[i]
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "'\"":
+            quote = c
+        elif c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+            if depth < 0:
+                return text
+        elif c == "," and depth == 0:
+            parts.append(text[start : i + 1].strip())
+            start = i + 1
+    parts.append(text[start:-1].strip())
+    if len(parts) < 2:
+        return text
+    lines, line = [], ""
+    for part in parts:
+        if line and len(line) + len(part) + 5 > WIDTH:
+            lines.append(line)
+            line = part
+        else:
+            line = f"{line} {part}".strip()
+    lines.append(line)
+    body = "\n".join(f"    {one}" for one in lines)
+    return f"{text[: opening + 1]}\n{body}\n{text[-1]}"

@@ -1,0 +1,1 @@
+"""The intermediate representation: what is true without NumPy's dispatch and without text."""

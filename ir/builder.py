@@ -1,0 +1,205 @@
+"""Writing a program: infer the type, number the value, keep the origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .op import BY_NAME, Op
+from .program import Atom, Equation, Literal, Origin, Program, Var
+from .types import ArrayType, Shape, type_of
+
+Rule = Callable[..., "Value | None"]
+
+
+def literal(value: Any) -> Literal:
+    """A Python number or NumPy scalar as an operand."""
+    return Literal(value, type_of(value))
+
+
+class Value:
+    """An atom together with the program it is written in; Python's operators on it emit equations."""
+
+    __slots__ = ("atom", "builder")
+
+    def __init__(self, builder: Builder, atom: Atom) -> None:
+        self.builder = builder
+        self.atom = atom
+
+    @property
+    def type(self) -> ArrayType:
+        return self.atom.type
+
+    @property
+    def shape(self) -> Shape:
+        return self.atom.type.shape
+
+    @property
+    def ndim(self) -> int:
+        return len(self.atom.type.shape)
+
+    @property
+    def size(self) -> int:
+        return self.atom.type.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.atom.type.dtype
+
+    @property
+    def literal(self) -> Any:
+        """The number, if this is a literal, else None."""
+        return self.atom.value if isinstance(self.atom, Literal) else None
+
+    def _emit(self, name: str, *operands: Any) -> Value:
+        return self.builder.emit(BY_NAME[name], *operands)
+
+    def __add__(self, other: Any) -> Value:
+        return self._emit("add", self, other)
+
+    def __radd__(self, other: Any) -> Value:
+        return self._emit("add", other, self)
+
+    def __sub__(self, other: Any) -> Value:
+        return self._emit("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Value:
+        return self._emit("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Value:
+        return self._emit("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Value:
+        return self._emit("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return self._emit("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return self._emit("divide", other, self)
+
+    def __pow__(self, other: Any) -> Value:
+        return self._emit("power", self, other)
+
+    def __neg__(self) -> Value:
+        return self._emit("negative", self)
+
+    def __matmul__(self, other: Any) -> Value:
+        return self._emit("matmul", self, other)
+
+    def __and__(self, other: Any) -> Value:
+        return self._emit("bitwise_and", self, other)
+
+    def __gt__(self, other: Any) -> Value:
+        return self._emit("greater", self, other)
+
+    def __lt__(self, other: Any) -> Value:
+        return self._emit("less", self, other)
+
+    def __ge__(self, other: Any) -> Value:
+        return self._emit("greater_equal", self, other)
+
+    def __le__(self, other: Any) -> Value:
+        return self._emit("less_equal", self, other)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a value of a program has no truth value while the program is written")
+
+    def equals(self, other: Any) -> Value:
+        return self._emit("equal", self, other)
+
+    def __repr__(self) -> str:
+        shown = self.atom.value if isinstance(self.atom, Literal) else self.atom.name or "?"
+        return f"<{shown}: {self.type}>"
+
+
+class Builder:
+    """An open program. Equal equations get one value, so common subexpressions are never written twice."""
+
+    def __init__(self, rules: dict[str, tuple[Rule, ...]] | None = None) -> None:
+        self.equations: list[Equation] = []
+        self.inputs: list[Var] = []
+        self.captures: list[Var] = []
+        self.definitions: dict[Var, Equation] = {}
+        self.origin: Origin | None = None
+        self.level = 0
+        self._numbers: dict[Any, tuple[Var, ...]] = {}
+        self._rules = rules or {}
+
+    def input(self, type_: ArrayType, name: str) -> Value:
+        var = Var(type_, name, named=True)
+        self.inputs.append(var)
+        return Value(self, var)
+
+    def capture(self, type_: ArrayType, name: str) -> Value:
+        var = Var(type_, name, named=bool(name))
+        self.captures.append(var)
+        return Value(self, var)
+
+    def value(self, operand: Any) -> Value:
+        """The operand as a value of this program: a Value, Var, Literal, Python number or NumPy scalar."""
+        if isinstance(operand, Value):
+            if operand.builder is not self:
+                raise ValueError("a value of another program was used")
+            return operand
+        return Value(self, operand if isinstance(operand, Var | Literal) else literal(operand))
+
+    @contextmanager
+    def at(self, origin: Origin | None, level: int) -> Iterator[None]:
+        """Write what follows on behalf of `origin`."""
+        before = self.origin, self.level
+        self.origin, self.level = origin, level
+        try:
+            yield
+        finally:
+            self.origin, self.level = before
+
+    def emit(self, op: Op, *operands: Any, **params: Any) -> Any:
+        """Append `op(*operands, **params)` and return its value, or the tuple of its values; type errors raise here."""
+        atoms = tuple(self.value(o).atom for o in operands)
+        params = op.complete(params)
+        for rule in self._rules.get(op.name, ()):
+            replaced = rule(self, *(Value(self, a) for a in atoms), **params)
+            if replaced is not None:
+                return replaced
+        key = None
+        if op.numbered:
+            key = (op.name, tuple(a if isinstance(a, Var) else a.key() for a in atoms), tuple(params.items()))
+            known = self._numbers.get(key)
+            if known is not None:
+                return self._result(op, known)
+        inferred = op.infer(*(a.type for a in atoms), **params)
+        outs: tuple[Var, ...] = tuple(Var(t) for t in (inferred if isinstance(inferred, tuple) else (inferred,)))
+        equation = Equation(op, atoms, params, outs, self.origin, self.level)
+        self.equations.append(equation)
+        for out in outs:
+            self.definitions[out] = equation
+        if key is not None:
+            self._numbers[key] = outs
+        return self._result(op, outs)
+
+    def _result(self, op: Op, outs: tuple[Var, ...]) -> Any:
+        return Value(self, outs[0]) if len(outs) == 1 else tuple(Value(self, out) for out in outs)
+
+    def find(self, name: str, *operands: Value, **params: Any) -> Value | None:
+        """The value of an equation that stands here already, if there is one."""
+        key = (
+            name,
+            tuple(o.atom if isinstance(o.atom, Var) else o.atom.key() for o in operands),
+            tuple(BY_NAME[name].complete(params).items()),
+        )
+        known = self._numbers.get(key)
+        return Value(self, known[0]) if known is not None else None
+
+    def definition(self, value: Value, name: str | None = None) -> Equation | None:
+        """The equation that made the value (if it is of the operation `name`), else None."""
+        equation = self.definitions.get(value.atom) if isinstance(value.atom, Var) else None
+        return equation if equation is not None and (name is None or equation.op.name == name) else None
+
+    def program(self, name: str, outputs: Iterable[Value], origin: Origin | None = None) -> Program:
+        """Close the program with these outputs."""
+        atoms = tuple(o.atom for o in outputs)
+        return Program(name, tuple(self.inputs), tuple(self.captures), tuple(self.equations), atoms, origin)

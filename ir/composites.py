@@ -1,0 +1,115 @@
+"""Composite adjoints: a few expressions whose derivative is simpler, and safer, than that of their parts.
+
+Each entry looks at the last equation of the expression. Where it matches, the cotangent goes straight to the variable
+that the expression is a function of, past the equations between. The forward program stays as the user wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .builder import Builder, Value
+from .ops.elementwise import where
+from .ops.reduction import reduced_size, restore_dims, sum_
+from .program import Equation
+from .types import normalize_axes
+
+Match = tuple[Value, Callable[[Value], Value]]
+
+
+def softmax(builder: Builder, equation: Equation) -> Match | None:
+    """p = exp(z) / sum(exp(z)), also with z = u - m for any m constant along the axis: dz = g p - p sum(g p).
+
+    A shift along the axis changes nothing, so m gets no cotangent; nothing is divided by a p that underflowed.
+    """
+    numerator, denominator = (Value(builder, o) for o in equation.operands)
+    exponential = builder.definition(numerator, "exp")
+    if exponential is None:
+        return None
+    total = builder.definition(denominator, "sum")
+    added_dims = builder.definition(denominator, "expand_dims")
+    if added_dims is not None:
+        total = builder.definition(Value(builder, added_dims.operands[0]), "sum")
+    if total is None or total.operands[0] is not exponential.out:
+        return None
+    axes = normalize_axes(total.params["axis"], numerator.ndim)
+    aligned = tuple(1 if i in axes else n for i, n in enumerate(numerator.shape))
+    if denominator.shape != aligned and not (denominator.ndim == 0 and len(axes) == numerator.ndim):
+        return None
+    if added_dims is None and not total.params["keepdims"] and denominator.ndim:
+        return None  # broadcast along another axis than the one summed
+    z = Value(builder, exponential.operands[0])
+    shifted = builder.definition(z, "subtract")
+    if shifted is not None:
+        u, m = (Value(builder, o) for o in shifted.operands)
+        constant = m.ndim == 0 or m.shape == aligned
+        if constant and u.shape == z.shape and u.type == z.type:
+            z = u
+    p = Value(builder, equation.out)
+    axis = axes[0] if len(axes) == 1 and numerator.ndim > 1 else axes
+
+    def rule(g: Value) -> Value:
+        weighted = g * p
+        if len(axes) == p.ndim:
+            return weighted - p * sum_(weighted)
+        return weighted - p * sum_(weighted, axis=axis, keepdims=True)
+
+    return z, rule
+
+
+def euclidean_norm(builder: Builder, equation: Equation) -> Match | None:
+    """r = sqrt(sum of x**2 / n): dx = g x / (n r), and 0 at the origin (docs/kinks.md). n may be any number, or absent."""
+    total = builder.definition(Value(builder, equation.operands[0]))
+    n: float = 1
+    if total is not None and total.op.name == "divide":
+        divisor = Value(builder, total.operands[1]).literal
+        if not isinstance(divisor, int | float) or not divisor > 0:
+            return None
+        n, total = divisor, builder.definition(Value(builder, total.operands[0]))
+    if total is None:
+        return None
+    r = Value(builder, equation.out)
+    if total.op.name == "matmul" and total.operands[0] is total.operands[1] and not total.out.type.shape:
+        x = Value(builder, total.operands[0])
+        axes: tuple[int, ...] = (0,)
+        keepdims = False
+    elif total.op.name in ("sum", "mean"):
+        squared = _square_root_of(builder, Value(builder, total.operands[0]))
+        if squared is None:
+            return None
+        x = squared
+        axes = normalize_axes(total.params["axis"], x.ndim)
+        keepdims = total.params["keepdims"]
+        if total.op.name == "mean":
+            n *= max(reduced_size(x, axes), 1)
+    else:
+        return None
+    if x.dtype.kind != "f" or x.type.weak:
+        return None
+
+    def rule(g: Value) -> Value:
+        length = where(r.equals(0), 1, r)
+        scale = g / (length if n == 1 else n * length)
+        return restore_dims(scale, x.ndim, axes, keepdims) * x
+
+    return x, rule
+
+
+def _square_root_of(builder: Builder, squares: Value) -> Value | None:
+    """x where `squares` is x * x, np.square(x) or x ** 2."""
+    equation = builder.definition(squares)
+    if equation is None:
+        return None
+    first = Value(builder, equation.operands[0])
+    if equation.op.name == "square":
+        return first
+    if equation.op.name in ("multiply", "power"):
+        second = Value(builder, equation.operands[1])
+        if (equation.op.name == "multiply" and second.atom is first.atom) or (
+            equation.op.name == "power" and second.literal is not None and second.literal == 2
+        ):
+            return first
+    return None
+
+
+COMPOSITES: dict[str, Callable[[Builder, Equation], Match | None]] = {"divide": softmax, "sqrt": euclidean_norm}

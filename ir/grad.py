@@ -1,0 +1,244 @@
+"""Reverse mode: one walk backwards over the equations. Un-broadcasting and the adding up of cotangents happen here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .builder import Builder, Value
+from .composites import COMPOSITES
+from .op import Masked, Nondifferentiable, Refused
+from .ops.elementwise import astype, real, where
+from .ops.reduction import sum_
+from .ops.shape import broadcast_to, expand_dims, filled
+from .program import Equation, Literal, Var
+from .types import ArrayType, Shape
+
+
+class NotDifferentiable(NotImplementedError):
+    """A derivative was asked for that tapeless does not have; `equation` is where."""
+
+    def __init__(self, reason: str, equation: Equation) -> None:
+        super().__init__(reason)
+        self.equation = equation
+
+
+@dataclass(slots=True)
+class Cotangent:
+    """A cotangent on its way; it may merely broadcast to its variable, and is zero where `mask` is false."""
+
+    value: Value
+    mask: Value | None = None
+
+    def materialize(self, target: ArrayType) -> Value:
+        """The cotangent of a variable of type `target` as one value, the mask applied."""
+        if self.mask is None:
+            return self.value
+        if self.value.literal is not None and np.isfinite(self.value.literal):
+            chosen: Value = astype(self.mask, dtype=target.dtype) * self.value
+        else:
+            chosen = where(self.mask, self.value, 0)
+        return chosen
+
+
+def active_variables(equations: Sequence[Equation], wanted: Sequence[Var]) -> set[Var]:
+    """The variables through which a wanted input can change something, as far as derivatives see it."""
+    active = set(wanted)
+    for equation in equations:
+        rule = equation.op.rule
+        if isinstance(rule, Nondifferentiable):
+            continue
+        for k, operand in enumerate(equation.operands):
+            if operand in active and not (isinstance(rule, tuple) and rule[k] is None):
+                active.update(out for out in equation.outs if out.type.inexact)
+                break
+    return active
+
+
+def backward(builder: Builder, seeds: Sequence[tuple[Value, Value]], wanted: Sequence[Value]) -> list[Value | None]:
+    """Append the adjoint of what `builder` holds and return the cotangent of each wanted value, None for zero.
+
+    `seeds` pairs outputs with their cotangents. A returned cotangent may merely broadcast to its variable.
+    Raises NotDifferentiable where a rule is missing on an active path.
+    """
+    return _Reverse(builder, [v.atom for v in wanted if isinstance(v.atom, Var)]).run(seeds, wanted)
+
+
+class _Reverse:
+    def __init__(self, builder: Builder, wanted: list[Var]) -> None:
+        self.builder = builder
+        self.equations = tuple(builder.equations)
+        self.active = active_variables(self.equations, wanted)
+        self.wanted = set(wanted)
+        self.level = 1 + max((e.level for e in self.equations), default=0)
+        self.pending: dict[Var, Cotangent] = {}
+
+    def run(self, seeds: Sequence[tuple[Value, Value]], wanted: Sequence[Value]) -> list[Value | None]:
+        for output, cotangent in seeds:
+            with self.builder.at(None, self.level):
+                self._collect(output, Cotangent(cotangent), output.shape)
+        for equation in reversed(self.equations):
+            if any(out in self.pending for out in equation.outs) and not self.wanted.issuperset(equation.outs):
+                with self.builder.at(equation.origin, self.level):
+                    self._transpose(equation)
+        results: list[Value | None] = []
+        for value in wanted:
+            with self.builder.at(None, self.level):
+                total = self.pending.get(value.atom) if isinstance(value.atom, Var) else None
+                results.append(None if total is None else total.materialize(value.type))
+                self._name(results[-1], value.atom)
+        return results
+
+    def _transpose(self, equation: Equation) -> None:
+        """Hand the cotangents of the results on to the operands."""
+        if len(equation.outs) > 1:
+            raise NotDifferentiable(f"{equation.op.name} has several results", equation)
+        out = equation.out
+        total = self.pending[out]
+        self._name(total.value, out)
+        composite = COMPOSITES.get(equation.op.name)
+        if composite is not None:
+            found = composite(self.builder, equation)
+            if found is not None:
+                operand, rule = found
+                if operand.atom in self.active:
+                    self._collect(operand, Cotangent(rule(self._full(total, out))), operand.shape)
+                return
+        if equation.op.rearranges and total.mask is None and total.value.ndim == 0:
+            for operand in equation.operands:
+                self._collect(Value(self.builder, operand), total, operand.type.shape)
+            return
+        operands = [Value(self.builder, operand) for operand in equation.operands]
+        y = Value(self.builder, out)
+        mask = None
+        if equation.op.elementwise:
+            g, mask = total.value, total.mask
+        elif equation.op.uniform and total.mask is None and total.value.ndim == 0:
+            g = total.value
+        else:
+            g = self._full(total, out)
+        for operand, contribution in zip(operands, self._apply(equation, g, y, operands), strict=True):
+            if contribution is None:
+                continue
+            if isinstance(contribution, Masked):
+                both = contribution.mask if mask is None else mask & contribution.mask
+                cotangent = Cotangent(contribution.value, both)
+            else:
+                cotangent = Cotangent(contribution, mask)
+            self._collect(operand, cotangent, out.type.shape if equation.op.elementwise else None)
+
+    def _apply(
+        self, equation: Equation, g: Value, y: Value, operands: list[Value]
+    ) -> Sequence[Value | Masked | None]:
+        rule = equation.op.rule
+        params = equation.params
+        if isinstance(rule, tuple):
+            rules = rule if len(rule) == len(operands) else rule + (None,) * (len(operands) - len(rule))
+            found: list[Value | Masked | None] = []
+            for operand, own in zip(operands, rules, strict=True):
+                if operand.atom not in self.active or own is None:
+                    found.append(None)
+                elif isinstance(own, Refused):
+                    raise NotDifferentiable(own.reason, equation)
+                else:
+                    found.append(own(g, y, *operands, **params))
+            return found
+        if isinstance(rule, Refused):
+            raise NotDifferentiable(rule.reason, equation)
+        if rule is None:
+            raise NotDifferentiable(f"{equation.op.name} has no derivative", equation)
+        assert not isinstance(rule, Nondifferentiable)
+        result = rule(g, y, *operands, **params)
+        return result if isinstance(result, tuple) else (result,)
+
+    def _collect(self, operand: Value, cotangent: Cotangent, virtual: Shape | None) -> None:
+        """Add a contribution, summed down to the operand's shape and cast to its dtype."""
+        var = operand.atom
+        if not isinstance(var, Var) or var not in self.active:
+            return
+        target = var.type
+        if virtual is None:
+            value = cotangent.materialize(target)
+            virtual = value.shape if value.ndim >= target.ndim else target.shape
+            cotangent = Cotangent(value)
+        if virtual != target.shape:
+            cotangent = Cotangent(unbroadcast(cotangent.materialize(target), virtual, target.shape))
+        added = Cotangent(match_dtype(cotangent.value, target), cotangent.mask)
+        before = self.pending.get(var)
+        if before is not None:  # fan-out becomes a sum
+            self._name(before.value, var)
+            added = Cotangent(before.materialize(target) + added.materialize(target))
+            self._name(added.value, var)
+        self.pending[var] = added
+
+    def _full(self, cotangent: Cotangent, out: Var) -> Value:
+        value = cotangent.materialize(out.type)
+        return spread(value, out.type)
+
+    def _name(self, value: Value | None, of: Var | Literal) -> None:
+        """A cotangent that was computed for this variable is called d<variable>."""
+        if value is None or not isinstance(value.atom, Var) or not isinstance(of, Var) or not of.name:
+            return
+        definition = self.builder.definition(value)
+        if not value.atom.name and definition is not None and definition.level == self.level:
+            value.atom.name, value.atom.named = f"d{of.name}", of.named
+
+
+def spread(value: Value, target: ArrayType) -> Value:
+    """A value that broadcasts to `target`, in full, with the dtype of `target`."""
+    if value.shape == target.shape and not (value.type.weak and not target.weak):
+        return value
+    if value.literal is not None:
+        full: Value = value.builder.emit(filled, value=value.literal, shape=target.shape, dtype=target.dtype)
+        return full
+    value = match_dtype(value, target.strong())
+    if value.shape != target.shape:
+        value = broadcast_to(value, shape=target.shape)
+    return value
+
+
+def match_dtype(value: Value, target: ArrayType) -> Value:
+    """A cotangent has the dtype of its variable; numbers in the text (weak) take it by themselves."""
+    if value.dtype.kind == "c" and target.dtype.kind != "c":
+        value = real(value)
+    if value.type.weak or target.weak or value.dtype == target.dtype:
+        return value
+    cast: Value = astype(value, dtype=target.dtype)
+    return cast
+
+
+def unbroadcast(value: Value, virtual: Shape, target: Shape) -> Value:
+    """Sum `value`, which broadcasts to `virtual`, down to `target`: the adjoint of a broadcast is a sum.
+
+    An axis along which `value` is constant is not summed; its length multiplies.
+    """
+    lead = len(virtual) - len(target)
+    offset = len(virtual) - value.ndim
+    dropped, kept, count = [], [], 1
+    for i, n in enumerate(virtual):
+        if i >= lead and target[i - lead] == n:
+            continue
+        axis = i - offset
+        if axis >= 0 and value.shape[axis] == n and n != 1:
+            (dropped if i < lead else kept).append(axis)
+        else:
+            count *= n
+            if axis >= 0 and i < lead:
+                dropped.append(axis)
+    if count == 0:
+        return value.builder.value(0.0)  # nothing was there to add up
+    if kept:
+        value = sum_(value, axis=tuple(kept) if len(kept) > 1 else kept[0], keepdims=True)
+    if dropped:
+        value = sum_(value, axis=_axes(dropped, value.ndim))
+    if value.ndim < len(target) and 1 in target and value.ndim:
+        value = expand_dims(value, axis=tuple(range(len(target) - value.ndim)))
+    return value * count if count != 1 else value
+
+
+def _axes(axes: list[int], ndim: int) -> int | tuple[int, ...] | None:
+    if len(axes) == ndim:
+        return None
+    return tuple(axes) if len(axes) > 1 else axes[0]

@@ -1,0 +1,167 @@
+"""Static descriptions of an index: what stands between the brackets, with arrays left as slots for operands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .types import ArrayType, Shape, broadcast_shapes
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A hashable slice (Python's own is not hashable before 3.12)."""
+
+    start: int | None = None
+    stop: int | None = None
+    step: int | None = None
+
+    def concrete(self) -> slice:
+        return slice(self.start, self.stop, self.step)
+
+    def __str__(self) -> str:
+        text = f"{_bound(self.start)}:{_bound(self.stop)}"
+        return text if self.step is None else f"{text}:{self.step}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An array index, given as the next operand."""
+
+
+SLOT = Slot()
+Entry = int | Slice | Slot | None | type(...)  # type: ignore[valid-type]
+Index = tuple[Any, ...]
+
+
+def _bound(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def concrete_index(index: Index, arrays: Sequence[Any]) -> Any:
+    """The index as NumPy takes it, with the slots filled."""
+    remaining = iter(arrays)
+    entries = tuple(
+        entry.concrete() if isinstance(entry, Slice) else next(remaining) if isinstance(entry, Slot) else entry
+        for entry in index
+    )
+    return entries[0] if len(entries) == 1 else entries
+
+
+def index_text(index: Index, first: int) -> str:
+    """The index as Python text, slots as {first}, {first + 1}, ..."""
+    parts = []
+    for entry in index:
+        if isinstance(entry, Slot):
+            parts.append(f"{{{first}}}")
+            first += 1
+        else:
+            parts.append("..." if entry is Ellipsis else str(entry))
+    if not parts:
+        return "()"
+    return ", ".join(parts)
+
+
+def is_basic(index: Index) -> bool:
+    """Whether NumPy answers with a view: no array among the entries."""
+    return not any(isinstance(entry, Slot) for entry in index)
+
+
+def full_index(index: Index, ndim: int, array_types: Sequence[ArrayType]) -> Index:
+    """The index with the ellipsis and missing trailing entries written out as full slices; IndexError if too long."""
+    masks = iter(array_types)
+    used = 0
+    for entry in index:
+        if isinstance(entry, Slot):
+            type_ = next(masks)
+            used += type_.ndim if type_.dtype.kind == "b" else 1
+        elif entry is not None and entry is not Ellipsis:
+            used += 1
+    if used > ndim:
+        raise IndexError(f"too many indices for array: array is {ndim}-dimensional, but {used} were indexed")
+    fill = (Slice(),) * (ndim - used)
+    if Ellipsis not in index:
+        return index + fill
+    at = index.index(Ellipsis)
+    return index[:at] + fill + index[at + 1 :]
+
+
+def indexed_shape(shape: Shape, index: Index, array_types: Sequence[ArrayType]) -> Shape:
+    """The shape of `x[index]`, by NumPy's rules for basic and advanced indexing.
+
+    A boolean mask is allowed only where its number of true entries does not matter to the caller (in-place writes);
+    it counts as one axis of unknown length, given as -1.
+    """
+    entries = full_index(index, len(shape), array_types)
+    arrays = iter(array_types)
+    advanced = any(isinstance(e, Slot) for e in entries)
+    result: list[int] = []
+    index_shapes: list[Shape] = []
+    place: int | None = None
+    separated = closed = False
+    axis = 0
+    for entry in entries:
+        if isinstance(entry, Slot) or (advanced and isinstance(entry, int)):
+            if place is None:
+                place = len(result)
+            elif closed:
+                separated = True
+            if isinstance(entry, Slot):
+                type_ = next(arrays)
+                if type_.dtype.kind == "b":
+                    if type_.shape != shape[axis : axis + type_.ndim]:
+                        raise IndexError(
+                            f"boolean index of shape {type_.shape} does not match the indexed array of shape {shape}"
+                        )
+                    index_shapes.append((-1,))
+                    axis += type_.ndim
+                    continue
+                index_shapes.append(type_.shape)
+            else:
+                _check_integer(entry, axis, shape)
+            axis += 1
+            continue
+        closed = place is not None
+        if entry is None:
+            result.append(1)
+        elif isinstance(entry, Slice):
+            result.append(len(range(*entry.concrete().indices(shape[axis]))))
+            axis += 1
+        else:
+            _check_integer(entry, axis, shape)
+            axis += 1
+    if place is None:
+        return tuple(result)
+    broadcast = _broadcast_index_shapes(index_shapes)
+    if separated:
+        return broadcast + tuple(result)
+    return tuple(result[:place]) + broadcast + tuple(result[place:])
+
+
+def _broadcast_index_shapes(shapes: list[Shape]) -> Shape:
+    try:
+        return broadcast_shapes(*shapes) if shapes else ()
+    except ValueError:
+        raise IndexError(
+            f"shape mismatch: indexing arrays could not be broadcast together with shapes "
+            f"{' '.join(map(str, shapes))}"
+        ) from None
+
+
+def _check_integer(entry: int, axis: int, shape: Shape) -> None:
+    if not -shape[axis] <= entry < shape[axis]:
+        raise IndexError(f"index {entry} is out of bounds for axis {axis} with size {shape[axis]}")
+
+
+def encode_entry(entry: Any) -> Any:
+    """One static entry of an index (int, slice, None, Ellipsis) in its hashable form; TypeError for anything else."""
+    if entry is None or entry is Ellipsis:
+        return entry
+    if isinstance(entry, slice):
+        return Slice(*(None if b is None else int(b.__index__()) for b in (entry.start, entry.stop, entry.step)))
+    if isinstance(entry, int | np.integer) and not isinstance(entry, bool | np.bool_):
+        return int(entry)
+    raise TypeError(f"{entry!r} is not an index")

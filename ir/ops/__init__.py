@@ -1,0 +1,5 @@
+"""Every operation, one file per family. Importing this package fills the registry."""
+
+from . import compositions, convolution, effects, elementwise, indexing, linear, masks, reduction, shape
+
+__all__ = ["compositions", "convolution", "effects", "elementwise", "indexing", "linear", "masks", "reduction", "shape"]

@@ -1,0 +1,47 @@
+"""Equations without a result that matter all the same: what was assumed, and what is written into an argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..op import NONDIFF, op
+from ..types import ArrayType
+
+
+class GuardMiss(Exception):
+    """A value differs from what this path of the program was traced for."""
+
+
+def _guard(value: Any, *, expected: Any) -> tuple[()]:
+    if not (value == expected):
+        raise GuardMiss(f"{value} is not {expected}")
+    return ()
+
+
+def _guard_text(value: ArrayType, *, expected: Any) -> str:
+    if expected is True:
+        return "if not {0}: raise GuardMiss({origin})"
+    if expected is False:
+        return "if {0}: raise GuardMiss({origin})"
+    return f"if {{0}} != {expected!r}: raise GuardMiss({{origin}})"
+
+
+@op(name="guard", fun=_guard, python="", update=_guard_text, rule=NONDIFF, numbered=False, effect=True)
+def guard(value: ArrayType, *, expected: Any) -> tuple[()]:
+    """The value decided a branch or a count while tracing; the program is right only while it is `expected`."""
+    return ()
+
+
+def _store(x: Any, value: Any) -> tuple[()]:
+    np.copyto(x, value)
+    return ()
+
+
+@op(name="store", fun=_store, python="", update="{0}[...] = {1}", rule=NONDIFF, numbered=False, effect=True)
+def store(x: ArrayType, value: ArrayType) -> tuple[()]:
+    """What the function leaves in its argument x, written as the last thing."""
+    return ()
+
+

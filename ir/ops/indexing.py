@@ -1,0 +1,181 @@
+"""Reading and writing parts of arrays: the adjoint of a read is a scatter-add, that of a write is a read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..builder import Value
+from ..indexing import SLOT, Index, Slice, Slot, concrete_index, index_text, indexed_shape
+from ..kernels import last_write
+from ..op import NONDIFF, op
+from ..types import ArrayType, Shape, broadcast_shapes, normalize_axis, result_dtype
+from .elementwise import where
+from .reduction import sum_
+from .shape import arange as _arange
+from .shape import zeros
+
+
+def _getitem(x: Any, *arrays: Any, index: Index) -> Any:
+    return x[concrete_index(index, arrays)]
+
+
+def _getitem_text(x: ArrayType, *arrays: ArrayType, index: Index) -> str:
+    return f"{{0}}[{index_text(index, 1)}]"
+
+
+@op(name="getitem", fun=_getitem, python=_getitem_text, view=True, uniform=True)
+def getitem(x: ArrayType, *arrays: ArrayType, index: Index) -> ArrayType:
+    shape = indexed_shape(x.shape, index, arrays)
+    if -1 in shape:
+        raise IndexError("how many elements a boolean mask selects is not known from its type")
+    return x.with_shape(shape)
+
+
+@getitem.vjp
+def getitem_vjp(g: Value, y: Value, x: Value, *arrays: Value, index: Index) -> tuple[Value | None, ...]:
+    added = index_add(zeros(x), g, *arrays, index=index, distinct=distinct(arrays))
+    return (added, *[None] * len(arrays))
+
+
+def _check_fits(value: ArrayType, shape: Shape) -> None:
+    """A value written into a place of this shape must broadcast to it (leading ones may be dropped)."""
+    trimmed = value.shape
+    while len(trimmed) > len(shape) and trimmed[0] == 1:
+        trimmed = trimmed[1:]
+    known = tuple(1 if n == -1 else n for n in shape)
+    if -1 in shape and value.ndim == 0:
+        return
+    if -1 in shape or broadcast_shapes(trimmed, known) != known:
+        raise ValueError(f"could not broadcast input array from shape {value.shape} into shape {shape}")
+
+
+def _set_item(x: Any, value: Any, *arrays: Any, index: Index) -> Any:
+    result = np.array(x)
+    result[concrete_index(index, arrays)] = value
+    return result
+
+
+def _set_item_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index) -> str:
+    return f"{{0}}[{index_text(index, 2)}] = {{1}}"
+
+
+@op(name="set_item", fun=_set_item, python="{0}", update=_set_item_text)
+def set_item(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index) -> ArrayType:
+    _check_fits(value, indexed_shape(x.shape, index, arrays))
+    return x.strong()
+
+
+def distinct(arrays: tuple[Value, ...]) -> bool:
+    """Whether no place can be named twice: slices, masks and single numbers never do, nor arrays beside a range."""
+    many = [a for a in arrays if a.dtype.kind != "b" and a.ndim]
+    ranges = [a for a in many if a.builder.definition(a, "arange") is not None]
+    return not many or bool(ranges) and all(a.shape == ranges[0].shape for a in many)
+
+
+@set_item.vjp
+def set_item_vjp(
+    g: Value, y: Value, x: Value, value: Value, *arrays: Value, index: Index
+) -> tuple[Value | None, ...]:
+    """The old value loses what was overwritten; the new one gets it, once: of repeated places the last write counts."""
+    dx = set_item(g, 0, *arrays, index=index)
+    if value.literal is not None:
+        dvalue = None
+    elif any(a.dtype.kind == "b" for a in arrays):
+        dvalue = _sum_masked(g, arrays, index)
+    else:
+        dvalue = getitem(g, *arrays, index=index)
+        if not distinct(arrays):
+            dvalue = where(survives(*arrays, index=index, shape=x.shape), dvalue, 0)
+    return (dx, dvalue, *[None] * len(arrays))
+
+
+def _sum_masked(g: Value, arrays: tuple[Value, ...], index: Index) -> Value:
+    """The sum of g[index] for an index with a mask, whatever the number of its true entries."""
+    from .shape import expand_dims, filled
+
+    mask = arrays[0]
+    if index != (SLOT,):
+        nowhere = g.builder.emit(filled, value=False, shape=g.shape, dtype=np.dtype(bool))
+        mask = set_item(nowhere, True, *arrays, index=index)
+    elif g.ndim > mask.ndim:
+        mask = expand_dims(mask, axis=tuple(range(mask.ndim, g.ndim)))
+    return sum_(where(mask, g, 0))
+
+
+def _survives(*arrays: Any, index: Index, shape: Shape) -> Any:
+    return last_write(shape, concrete_index(index, arrays))
+
+
+def _survives_text(*arrays: ArrayType, index: Index, shape: Shape) -> str:
+    return f"last_write({shape}, np.index_exp[{index_text(index, 0)}])"
+
+
+@op(name="survives", fun=_survives, python=_survives_text, rule=NONDIFF, helpers=(last_write,))
+def survives(*arrays: ArrayType, index: Index, shape: Shape) -> ArrayType:
+    return ArrayType(indexed_shape(shape, index, arrays), np.dtype(bool))
+
+
+def _index_add(x: Any, value: Any, *arrays: Any, index: Index, distinct: bool) -> Any:
+    result = np.array(x)
+    np.add.at(result, concrete_index(index, arrays), value)
+    return result
+
+
+def _index_add_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, distinct: bool) -> str:
+    target = index_text(index, 2)
+    if distinct:
+        return f"{{0}}[{target}] += {{1}}"
+    if len(index) == 1 and isinstance(index[0], Slot):
+        return f"np.add.at({{0}}, {target}, {{1}})"
+    if any(isinstance(entry, Slice) or entry is Ellipsis for entry in index):
+        target = f"np.index_exp[{target}]"
+        return f"np.add.at({{0}}, {target}, {{1}})"
+    return f"np.add.at({{0}}, ({target}), {{1}})"
+
+
+@op(name="index_add", fun=_index_add, python="{0}", update=_index_add_text)
+def index_add(
+    x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, distinct: bool = False
+) -> ArrayType:
+    """x with `value` added at the index; places named more than once collect every addition (np.add.at).
+
+    `distinct` promises that no place is named twice.
+    """
+    shape = indexed_shape(x.shape, index, arrays)
+    _check_fits(value, shape)
+    if value.ndim > len(shape):
+        raise ValueError(f"cannot add shape {value.shape} into shape {shape}")
+    dtype = result_dtype(x, value)
+    if dtype != x.dtype:
+        raise TypeError(f"cannot add {value} into an array of {x.dtype}")
+    return x.strong()
+
+
+@index_add.vjp
+def index_add_vjp(
+    g: Value, y: Value, x: Value, value: Value, *arrays: Value, index: Index, distinct: bool
+) -> tuple[Value | None, ...]:
+    if any(a.dtype.kind == "b" for a in arrays):
+        return (g, _sum_masked(g, arrays, index), *[None] * len(arrays))
+    return (g, getitem(g, *arrays, index=index), *[None] * len(arrays))
+
+
+def slice_along(x: Value, axis: int, start: int, stop: int) -> Value:
+    """x[..., start:stop, ...] along one axis."""
+    axis = normalize_axis(axis, x.ndim)
+    n = x.shape[axis]
+    bounds = Slice(start or None, stop if stop < n else None)
+    return x if bounds == Slice() else getitem(x, index=(*[Slice()] * axis, bounds))
+
+
+def take_at(x: Value, axis: int, place: int) -> Value:
+    """x[..., place, ...] along one axis."""
+    return getitem(x, index=(*[Slice()] * normalize_axis(axis, x.ndim), place))
+
+
+def arange(like: Value, stop: int) -> Value:
+    """0, 1, ... stop - 1 as a value of the program that `like` belongs to."""
+    value: Value = like.builder.emit(_arange, start=0, stop=stop, step=1)
+    return value

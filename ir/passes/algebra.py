@@ -1,0 +1,302 @@
+"""Local algebra as named rules in a table.
+
+EXACT rules are right to the bit, also for nan, inf, -0.0 and empty arrays, and hold everywhere. ADJOINT rules are
+identities of the reals that are at least as accurate as what they replace, but may round differently; they apply only
+to equations that the reverse pass wrote (level > 0), so the user's own arithmetic is never touched.
+A rule gets (builder, *operands, **params) and returns the value to use instead, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..builder import Builder, Rule, Value
+from ..op import BY_NAME
+from ..program import Literal, Var
+from ..types import ArrayType, broadcast_shapes, result_dtype
+from .coefficients import COEFFICIENT_RULES, scaled_sum
+from .memory import MEMORY_RULES, overwritten_addition
+from .scatter import SCATTER_RULES, sum_of_scatter
+
+
+def _defined(builder: Builder, value: Value, name: str) -> tuple[Value, ...] | None:
+    """The operands of the equation `name` that made the value, if such a one did."""
+    equation = builder.definition(value, name)
+    return None if equation is None else tuple(Value(builder, o) for o in equation.operands)
+
+
+def _same(a: Value, b: Value) -> bool:
+    return isinstance(a.atom, Var) and a.atom is b.atom
+
+
+def _is(value: Value, number: float) -> bool:
+    return isinstance(value.atom, Literal) and value.atom.value == number
+
+
+def _keeps_type(x: Value, *others: Value) -> bool:
+    """Whether an elementwise operation of x with the others has the type of x."""
+    if any(not o.type.weak and o.type.dtype != x.dtype for o in others):
+        return False
+    shape = broadcast_shapes(x.shape, *(o.shape for o in others))
+    weak = x.type.weak and all(o.type.weak for o in others)
+    return shape == x.shape and result_dtype(x.type, *(o.type for o in others)) == x.dtype and weak == x.type.weak
+
+
+def _parts_mix(builder: Builder, *operands: Value) -> bool:
+    """Whether a complex product is involved, in which inf * 0 and -0.0 + 0.0 arise; the adjoint may ignore them."""
+    return builder.level == 0 and any(o.dtype.kind == "c" for o in operands)
+
+
+def _negated(builder: Builder, value: Value, *others: Value) -> Value | None:
+    """x where `value` is -x; not for integers that are promoted afterwards, since -(-128) wraps around."""
+    inner = _defined(builder, value, "negative")
+    if not inner or not (value.type.inexact or all(o.dtype == value.dtype for o in others)):
+        return None
+    return inner[0]
+
+
+def multiply_by_one(builder: Builder, a: Value, b: Value) -> Value | None:
+    """1 * x = x * 1 = x."""
+    if _parts_mix(builder, a, b):
+        return None
+    if _is(a, 1) and _keeps_type(b, a):
+        return b
+    return a if _is(b, 1) and _keeps_type(a, b) else None
+
+
+def divide_by_one(builder: Builder, a: Value, b: Value) -> Value | None:
+    """x / 1 = x."""
+    return a if _is(b, 1) and a.type.inexact and _keeps_type(a, b) and not _parts_mix(builder, a) else None
+
+
+def negate_twice(builder: Builder, x: Value) -> Value | None:
+    """-(-x) = x."""
+    inner = _defined(builder, x, "negative")
+    return inner[0] if inner else None
+
+
+def multiply_negated(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(-a) * b = a * (-b) = -(a * b), the sign moved out where that costs nothing more."""
+    if _parts_mix(builder, a, b):
+        return None
+    shape = broadcast_shapes(a.shape, b.shape)
+    for x, other, first in ((a, b, True), (b, a, False)):
+        inner = _negated(builder, x, other)
+        if inner is not None and x.shape == shape:
+            return -(inner * other if first else other * inner)
+    return None
+
+
+def divide_negated(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(-a) / b = -(a / b)."""
+    inner = _negated(builder, a)
+    if inner is None or not a.type.inexact or _parts_mix(builder, a, b):
+        return None
+    return -(inner / b) if a.shape == broadcast_shapes(a.shape, b.shape) else None
+
+
+def add_negated(builder: Builder, a: Value, b: Value) -> Value | None:
+    """a + (-b) = a - b, (-a) + b = b - a."""
+    inner = _negated(builder, b, a)
+    if inner is not None:
+        return a - inner
+    inner = _negated(builder, a, b)
+    return b - inner if inner is not None else None
+
+
+def subtract_negated(builder: Builder, a: Value, b: Value) -> Value | None:
+    """a - (-b) = a + b."""
+    inner = _negated(builder, b, a)
+    return a + inner if inner is not None else None
+
+
+def add_twice(builder: Builder, a: Value, b: Value) -> Value | None:
+    """x + x = 2 * x."""
+    return 2 * a if _same(a, b) and a.type.inexact and not _parts_mix(builder, a) else None
+
+
+def subtract_zero(builder: Builder, a: Value, b: Value) -> Value | None:
+    """x - 0 = x."""
+    return a if isinstance(b.atom, Literal) and repr(b.atom.value) in ("0", "0.0") and _keeps_type(a, b) else None
+
+
+def power_of_one(builder: Builder, a: Value, b: Value) -> Value | None:
+    """x ** 1 = x."""
+    return a if _is(b, 1) and a.type.inexact and _keeps_type(a, b) else None
+
+
+def operand_not_broadcast(name: str) -> Rule:
+    """f(broadcast_to(s), x) = f(s, x) where x has the full shape already."""
+
+    def not_broadcast(builder: Builder, a: Value, b: Value) -> Value | None:
+        inner = _defined(builder, a, "broadcast_to")
+        if inner and b.shape == a.shape and not inner[0].type.weak:
+            result: Value = builder.emit(BY_NAME[name], inner[0], b)
+            return result
+        inner = _defined(builder, b, "broadcast_to")
+        if inner and a.shape == b.shape and not inner[0].type.weak:
+            result = builder.emit(BY_NAME[name], a, inner[0])
+            return result
+        return None
+
+    return not_broadcast
+
+
+def reshape_again(builder: Builder, x: Value, *, shape: tuple[int, ...]) -> Value | None:
+    """Of several reshapes only the last counts; one to the same shape is none."""
+    if x.shape == shape and not x.type.weak:
+        return x
+    for name in ("reshape", "expand_dims", "squeeze"):
+        inner = _defined(builder, x, name)
+        if inner:
+            result: Value = builder.emit(BY_NAME["reshape"], inner[0], shape=shape)
+            return result
+    return None
+
+
+def transpose_again(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Value | None:
+    """Two transposes are one; the identity is none."""
+    if axes == tuple(range(x.ndim)) and not x.type.weak:
+        return x
+    equation = builder.definition(x, "transpose")
+    if equation is None:
+        return None
+    inner = equation.params["axes"]
+    result: Value = builder.emit(
+        BY_NAME["transpose"], Value(builder, equation.operands[0]), axes=tuple(inner[a] for a in axes)
+    )
+    return result
+
+
+def undo(name: str, param: str) -> Rule:
+    """A rearrangement directly after its own inverse `name` is nothing."""
+
+    def undone(builder: Builder, x: Value, **params: Any) -> Value | None:
+        equation = builder.definition(x, name)
+        if equation is None or equation.params[param] != params[param] or equation.operands[0].type.weak:
+            return None
+        return Value(builder, equation.operands[0])
+
+    return undone
+
+
+def broadcast_to_itself(builder: Builder, x: Value, *, shape: tuple[int, ...]) -> Value | None:
+    """A broadcast to the shape that is there already is nothing."""
+    return x if x.shape == shape and not x.type.weak else None
+
+
+def cast_to_itself(builder: Builder, x: Value, *, dtype: Any) -> Value | None:
+    """A cast to the dtype that is there already is nothing (values never change in place)."""
+    return x if x.dtype == dtype and not x.type.weak else None
+
+
+def copy_is_the_value(builder: Builder, x: Value) -> Value | None:
+    """A copy is the same value; who needs a buffer of its own gets one when the text is written."""
+    return x if not x.type.weak else None
+
+
+def mask_with_itself(builder: Builder, a: Value, b: Value) -> Value | None:
+    """m & m = m."""
+    return a if _same(a, b) else None
+
+
+def adjoint_only(rule: Rule) -> Rule:
+    """The rule, kept away from the user's own equations."""
+
+    def guarded(builder: Builder, *operands: Value, **params: Any) -> Value | None:
+        return rule(builder, *operands, **params) if builder.level > 0 else None
+
+    guarded.__name__ = rule.__name__
+    return guarded
+
+
+def _product_type(a: Value, b: Value) -> ArrayType:
+    result: ArrayType = BY_NAME["multiply"].infer(a.type, b.type)
+    return result
+
+
+def cancel_division(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(x / p) * p = x."""
+    for quotient, factor in ((a, b), (b, a)):
+        inner = _defined(builder, quotient, "divide")
+        if inner and _same(inner[1], factor) and inner[0].type == _product_type(a, b):
+            return inner[0]
+    return None
+
+
+def cancel_common_factor(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(x * p) / p = x."""
+    inner = _defined(builder, a, "multiply")
+    if not inner:
+        return None
+    for x, p in (inner, inner[::-1]):
+        if _same(p, b) and x.shape == a.shape and x.type == a.type:
+            return x
+    return None
+
+
+def reuse_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(x / b) * a = x * (a / b) where the program below has a / b already."""
+    for quotient, factor in ((a, b), (b, a)):
+        made = builder.definition(quotient, "divide")
+        inner = _defined(builder, quotient, "divide")
+        known = builder.find("divide", factor, inner[1]) if inner else None
+        there = builder.definition(known) if known is not None else None
+        if made and inner and known is not None and there is not None and there.level < made.level:
+            return inner[0] * known if _product_type(inner[0], known) == _product_type(a, b) else None
+    return None
+
+
+def negate_difference(builder: Builder, x: Value) -> Value | None:
+    """-(a - b) = b - a."""
+    inner = _defined(builder, x, "subtract")
+    return inner[1] - inner[0] if inner else None
+
+
+def _varies_along(b: Value, ndim: int, axes: tuple[int, ...]) -> bool:
+    """Whether b, broadcast to ndim dimensions, changes along one of the axes."""
+    offset = ndim - b.ndim
+    return any(a - offset >= 0 and b.shape[a - offset] != 1 for a in axes)
+
+
+EXACT: dict[str, tuple[Rule, ...]] = {
+    "multiply": (multiply_by_one, multiply_negated, operand_not_broadcast("multiply")),
+    "divide": (divide_by_one, divide_negated, operand_not_broadcast("divide")),
+    "add": (add_negated, add_twice, operand_not_broadcast("add")),
+    "subtract": (subtract_negated, subtract_zero, operand_not_broadcast("subtract")),
+    "negative": (negate_twice,),
+    "power": (power_of_one,),
+    "reshape": (reshape_again,),
+    "transpose": (transpose_again,),
+    "expand_dims": (undo("squeeze", "axis"),),
+    "squeeze": (undo("expand_dims", "axis"),),
+    "flip": (undo("flip", "axis"),),
+    "broadcast_to": (broadcast_to_itself,),
+    "astype": (cast_to_itself,),
+    "copy": (copy_is_the_value,),
+    "bitwise_and": (mask_with_itself,),
+}
+
+ADJOINT: dict[str, tuple[Rule, ...]] = {
+    "multiply": (cancel_division, reuse_quotient),
+    "divide": (cancel_common_factor,),
+    "negative": (negate_difference,),
+    "sum": (scaled_sum, sum_of_scatter),
+    "index_add": (overwritten_addition,),
+}
+
+
+def _table(*tables: dict[str, tuple[Rule, ...]]) -> dict[str, tuple[Rule, ...]]:
+    merged: dict[str, tuple[Rule, ...]] = {}
+    for table in tables:
+        for name, rules in table.items():
+            merged[name] = merged.get(name, ()) + rules
+    return merged
+
+
+def _guarded(table: dict[str, tuple[Callable[..., Value | None], ...]]) -> dict[str, tuple[Rule, ...]]:
+    return {name: tuple(map(adjoint_only, rules)) for name, rules in table.items()}
+
+
+RULES = _table(EXACT, MEMORY_RULES, _guarded(ADJOINT), _guarded(SCATTER_RULES), _guarded(COEFFICIENT_RULES))

@@ -1,0 +1,253 @@
+"""Rules that keep the numbers of a cotangent together: one coefficient `num / den` in front, written as a person would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..builder import Builder, Rule, Value
+from ..op import BY_NAME
+from ..program import Literal
+from ..types import normalize_axes
+
+Number = int | float
+LONGEST_NUMBER = 8  # digits; 0.1 * -0.1 stays a product, since -0.010000000000000002 says nothing to a reader
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """num / den * rest; rest is None for a bare number."""
+
+    num: Number
+    den: Number
+    rest: Value | None
+
+    @property
+    def trivial(self) -> bool:
+        return self.num == 1 and self.den == 1
+
+    def same_factor(self, other: Scaled) -> bool:
+        return self.num == other.num and self.den == other.den
+
+
+def _number(value: Value) -> Number | None:
+    atom = value.atom
+    if isinstance(atom, Literal) and atom.type.weak and type(atom.value) in (int, float):
+        return atom.value if atom.value == atom.value and abs(atom.value) != float("inf") else None  # type: ignore[no-any-return]
+    return None
+
+
+def scaled(builder: Builder, value: Value) -> Scaled:
+    """The value as a coefficient times the rest, which has the value's own type."""
+    number = _number(value)
+    if number is not None:
+        return Scaled(number, 1, None)
+    found = _split(builder, value)
+    return found if found.rest is None or found.rest.type == value.type else Scaled(1, 1, value)
+
+
+def _split(builder: Builder, value: Value) -> Scaled:
+    equation = builder.definition(value) if value.type.inexact else None
+    if equation is None:
+        return Scaled(1, 1, value)
+    operands = [Value(builder, o) for o in equation.operands]
+    if equation.op.name == "negative":
+        inner = scaled(builder, operands[0])
+        return Scaled(-inner.num, inner.den, inner.rest)
+    if equation.op.name == "divide":
+        den = _number(operands[1])
+        if den is not None and den != 0:
+            num = _number(operands[0])
+            return Scaled(num, den, None) if num is not None else Scaled(1, den, operands[0])
+    if equation.op.name == "multiply":
+        first = scaled(builder, operands[0])
+        if first.rest is None:
+            return Scaled(first.num, first.den, operands[1])
+    return Scaled(1, 1, value)
+
+
+def scale(builder: Builder, x: Scaled) -> Value:
+    """Write num / den * rest: nothing for 1, a sign for -1, a division for 1 / n."""
+    num, den, rest = _reduced(x.num, x.den) + (x.rest,)
+    difference = builder.definition(rest, "subtract") if rest is not None and num == -1 else None
+    if difference is not None:
+        a, b = (Value(builder, o) for o in difference.operands)
+        num, rest = 1, _plain(builder, "subtract", b, a)
+    if rest is None:
+        return builder.value(num) if den == 1 else _plain(builder, "divide", builder.value(num), builder.value(den))
+    if den == 1:
+        if num == 1:
+            return rest
+        return _plain(builder, "negative", rest) if num == -1 else _plain(builder, "multiply", builder.value(num), rest)
+    if num in (1, -1):
+        quotient = _plain(builder, "divide", rest, builder.value(den))
+        return quotient if num == 1 else _plain(builder, "negative", quotient)
+    factor = _plain(builder, "divide", builder.value(num), builder.value(den))
+    return _plain(builder, "multiply", factor, rest)
+
+
+def _reduced(num: Number, den: Number) -> tuple[Number, Number]:
+    """Whole quotients are divided out (6 / 3 is 2), and a sign stands above."""
+    if den < 0:
+        num, den = -num, -den
+    if den != 1 and num % den == 0:
+        num, den = num / den, 1
+    elif num not in (0, 1, -1) and den % num == 0:
+        num, den = (1, den / num) if num > 0 else (-1, den / -num)
+    return _whole(num), _whole(den)
+
+
+def _whole(number: Number) -> Number:
+    return int(number) if number == int(number) and abs(number) < 2**53 else number
+
+
+def _plain(builder: Builder, name: str, *operands: Value) -> Value:
+    """Emit past the rules: the form is the wanted one."""
+    rules, builder._rules = builder._rules, {}
+    try:
+        result: Value = builder.emit(BY_NAME[name], *operands)
+    finally:
+        builder._rules = rules
+    return result
+
+
+def gather_product(builder: Builder, a: Value, b: Value) -> Value | None:
+    """c * (d * x) = (c d) * x; a bare number times a bare number is one."""
+    left, right = scaled(builder, a), scaled(builder, b)
+    if left.rest is not None and right.rest is None:
+        left, right = right, left
+        a, b = b, a
+    if left.rest is not None or (right.rest is not None and not b.type.inexact):
+        return None
+    product = Scaled(left.num * right.num, left.den * right.den, right.rest)
+    if max(len(repr(product.num)), len(repr(product.den))) > LONGEST_NUMBER or not _in_range(product):
+        return None
+    return scale(builder, product) if right.rest is not None else _number_of(builder, product, a, b)
+
+
+def _in_range(x: Scaled) -> bool:
+    """Whether the coefficient is a normal number of the dtype that it multiplies."""
+    limits = np.finfo(x.rest.dtype if x.rest is not None else float)
+    return all(not n or limits.tiny <= abs(n) <= limits.max for n in (x.num, x.den, x.num / x.den))
+
+
+def _number_of(builder: Builder, x: Scaled, *operands: Value) -> Value:
+    """The bare number, a float if one of the operands was."""
+    number = scale(builder, x)
+    floating = any(o.dtype.kind == "f" for o in operands) and number.literal is not None
+    return builder.value(float(number.literal)) if floating else number
+
+
+def sign_outside(name: str) -> Rule:
+    """(-c * x) * y = -((c * x) * y) for a number c, likewise (-c * x) / y: so that a sum can subtract it."""
+
+    def moved(builder: Builder, a: Value, b: Value) -> Value | None:
+        inner = scaled(builder, a)
+        if inner.rest is None or inner.num >= 0 or _number(b) is not None:
+            return None
+        if a.size != b.size and b.size != 1:
+            return None
+        positive = scale(builder, Scaled(-inner.num, inner.den, inner.rest))
+        return _plain(builder, "negative", _plain(builder, name, positive, b))
+
+    return moved
+
+
+def subtract_scaled(builder: Builder, a: Value, b: Value) -> Value | None:
+    """a + (-c) * x = a - c * x for a number c."""
+    for base, other in ((a, b), (b, a)):
+        inner = scaled(builder, other)
+        if inner.rest is not None and inner.num < 0:
+            return base - scale(builder, Scaled(-inner.num, inner.den, inner.rest))
+    return None
+
+
+def gather_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(c * x) / d = (c / d) * x."""
+    den = _number(b)
+    if den is None or den == 0:
+        return None
+    above = scaled(builder, a)
+    if above.trivial or (above.rest is None and above.den == 1):
+        return None
+    quotient = Scaled(above.num, above.den * den, above.rest)
+    if len(repr(quotient.den)) > LONGEST_NUMBER or not _in_range(quotient):
+        return None
+    return scale(builder, quotient) if above.rest is not None else _number_of(builder, quotient, a, builder.value(1.0))
+
+
+def gather_negation(builder: Builder, x: Value) -> Value | None:
+    """-(c * x) = (-c) * x for a number c."""
+    inner = scaled(builder, x)
+    negated = Scaled(-inner.num, inner.den, inner.rest)
+    if inner.rest is None:
+        return _number_of(builder, negated, x)
+    return scale(builder, negated) if inner.num not in (1, -1) else None
+
+
+def scaled_sum(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None, keepdims: bool) -> Value | None:
+    """sum(c * x) = c * sum(x), for a number c and for an array c that does not vary along the summed axes."""
+    if x.dtype == np.float16:
+        return None  # the sum alone may be too large
+    inner = scaled(builder, x)
+    if inner.rest is not None and not inner.trivial:
+        total = builder.emit(BY_NAME["sum"], inner.rest, axis=axis, keepdims=keepdims)
+        return scale(builder, Scaled(inner.num, inner.den, total))
+    axes = normalize_axes(axis, x.ndim)
+    for name in ("divide", "multiply"):
+        equation = builder.definition(x, name)
+        if equation is None:
+            continue
+        a, b = (Value(builder, o) for o in equation.operands)
+        pairs = [(a, b)] if name == "divide" else [(a, b), (b, a)]
+        for summed, fixed in pairs:
+            aligned = fixed.ndim == 0 or keepdims or all(i < x.ndim - fixed.ndim for i in axes)
+            offset = x.ndim - fixed.ndim
+            varies = any(i >= offset and fixed.shape[i - offset] != 1 for i in axes)
+            if aligned and not varies and summed.type == x.type and fixed.type.dtype == x.type.dtype:
+                total = builder.emit(BY_NAME["sum"], summed, axis=axis, keepdims=keepdims)
+                result: Value = builder.emit(BY_NAME[name], *((total, fixed) if summed is a else (fixed, total)))
+                return result
+    return None
+
+
+def common_factor(name: str) -> Rule:
+    """c * x + c * y = c * (x + y) for a number c other than 1."""
+
+    def factored(builder: Builder, a: Value, b: Value) -> Value | None:
+        left, right = _deep(builder, a), _deep(builder, b)
+        if left.trivial or not left.same_factor(right) or left.rest is None or right.rest is None:
+            return None
+        if left.den == 1 and left.num == -1:
+            return None
+        inner = builder.emit(BY_NAME[name], left.rest, right.rest)
+        return scale(builder, Scaled(left.num, left.den, inner))
+
+    return factored
+
+
+def _deep(builder: Builder, value: Value) -> Scaled:
+    """As `scaled`, also where the coefficient stands at one factor of a product."""
+    found = scaled(builder, value)
+    if not found.trivial or found.rest is None:
+        return found
+    equation = builder.definition(value, "multiply")
+    if equation is None:
+        return found
+    a, b = (Value(builder, o) for o in equation.operands)
+    for one, other, first in ((a, b, True), (b, a, False)):
+        part = scaled(builder, one)
+        if not part.trivial and part.rest is not None:
+            rest = _plain(builder, "multiply", *((part.rest, other) if first else (other, part.rest)))
+            return Scaled(part.num, part.den, rest)
+    return found
+
+
+COEFFICIENT_RULES: dict[str, tuple[Rule, ...]] = {
+    "multiply": (gather_product, sign_outside("multiply")),
+    "divide": (gather_quotient, sign_outside("divide")),
+    "negative": (gather_negation,),
+    "add": (common_factor("add"), subtract_scaled),
+    "subtract": (common_factor("subtract"),),
+}

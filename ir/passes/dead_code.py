@@ -1,0 +1,18 @@
+"""Dead-code elimination: what no output and no effect reads is not computed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..program import Program, Var
+
+
+def eliminate_dead_code(program: Program) -> Program:
+    """The program without the equations whose results nobody reads."""
+    live = {output for output in program.outputs if isinstance(output, Var)}
+    kept = []
+    for equation in reversed(program.equations):
+        if equation.op.effect or any(out in live for out in equation.outs):
+            kept.append(equation)
+            live.update(operand for operand in equation.operands if isinstance(operand, Var))
+    return replace(program, equations=tuple(reversed(kept)))

@@ -1,0 +1,43 @@
+"""Gradients are handed out as arrays of their own: never a view, never an argument, never the same array twice."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+
+from ..aliasing import roots
+from ..builder import Builder, Value
+from ..op import BY_NAME
+from ..program import Atom, Equation, Literal, Program, Var
+
+
+def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
+    """The program with a copy for each listed output that shares its buffer with anything the caller can see."""
+    owner = roots(program)
+    definitions = {out: e for e in program.equations for out in e.outs}
+    seen = {owner[v] for v in (*program.inputs, *program.captures)}
+    seen |= {owner[o] for i, o in enumerate(program.outputs) if i not in positions and isinstance(o, Var)}
+    equations: list[Equation] = list(program.equations)
+    outputs: list[Atom] = []
+    for i, output in enumerate(program.outputs):
+        if i not in positions or isinstance(output, Literal):
+            outputs.append(output)
+            continue
+        shared = owner[output] is not output or owner[output] in seen
+        seen.add(owner[output])
+        if not shared or not output.type.shape:
+            outputs.append(output)
+            continue
+        made = definitions.get(output)
+        builder = Builder()
+        builder.level = made.level if made else 1
+        builder.origin = made.origin if made else None
+        if made is not None and made.op.name == "broadcast_to":
+            source = Value(builder, made.operands[0])
+            value = builder.emit(BY_NAME["full"], source, shape=output.type.shape)
+        else:
+            value = builder.emit(BY_NAME["copy"], output)
+        value.atom.name, value.atom.named = output.name, output.named
+        equations += builder.equations
+        outputs.append(value.atom)
+    return replace(program, equations=tuple(equations), outputs=tuple(outputs))

@@ -1,0 +1,33 @@
+"""One walk that writes the program again through the rewrite rules, with equal equations written once."""
+
+from __future__ import annotations
+
+from ..builder import Builder, Value
+from ..program import Atom, Program, Var
+from .algebra import RULES
+
+
+def simplify(program: Program) -> Program:
+    """The program with every rule of the table applied where it matches; names and origins stay."""
+    builder = Builder(RULES)
+    renamed: dict[Var, Atom] = {}
+    for var in program.inputs:
+        builder.inputs.append(var)
+        renamed[var] = var
+    for var in program.captures:
+        builder.captures.append(var)
+        renamed[var] = var
+
+    def read(atom: Atom) -> Value:
+        return Value(builder, renamed[atom] if isinstance(atom, Var) else atom)
+
+    for equation in program.equations:
+        with builder.at(equation.origin, equation.level):
+            result = builder.emit(equation.op, *map(read, equation.operands), **equation.params)
+        values = result if isinstance(result, tuple) else (result,)
+        for out, value in zip(equation.outs, values, strict=True):
+            assert value.type == out.type, (equation.op, value.type, out.type)
+            renamed[out] = value.atom
+            if isinstance(value.atom, Var) and out.name and (not value.atom.name or (out.named > value.atom.named)):
+                value.atom.name, value.atom.named = out.name, out.named
+    return builder.program(program.name, [read(o) for o in program.outputs], program.origin)

@@ -1,0 +1,1 @@
+"""Calling what was generated: the decorator, its cache and guards, loading, the command line."""

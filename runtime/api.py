@@ -1,0 +1,47 @@
+"""The public functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..ir.ops.elementwise import stop_gradient as _stop_gradient
+from ..tracer.array import Tracer, wrap
+from .gradient import differentiated
+
+Argnums = int | str | tuple[int | str, ...] | list[int | str]
+
+
+def grad(
+    fun: Callable[..., Any] | None = None,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+) -> Any:
+    """The gradient of a function that returns one number; also `@grad` and `@grad(argnums=...)`.
+
+    argnums: number or name of the argument, or several in a tuple; the result has the argument's structure, shapes and
+    dtypes, in a tuple if argnums is one. With has_aux, fun returns (value, aux) and the result is (gradient, aux).
+    Calls raise GradientError (a TypeError) for integer arguments and outputs that are not one number, TracingError (a
+    TypeError) for what cannot be recorded, UnsupportedError (a NotImplementedError) for what is not supported.
+    """
+    return differentiated(fun, argnums, has_aux, False, argnum)
+
+
+def value_and_grad(
+    fun: Callable[..., Any] | None = None,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+) -> Any:
+    """As `grad`, but returns (value, gradient), sharing the forward pass; with has_aux ((value, aux), gradient)."""
+    return differentiated(fun, argnums, has_aux, True, argnum)
+
+
+def stop_gradient(x: Any) -> Any:
+    """The value itself, constant for derivatives."""
+    if isinstance(x, Tracer):
+        return wrap(x._trace, x._trace.emit(_stop_gradient, x._value()))
+    return x

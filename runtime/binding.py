@@ -1,0 +1,119 @@
+"""A call's arguments by the function's signature, and what the cache knows a call by."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ir.types import ArrayType
+from ..tracer.structure import Structure, flatten
+
+Parameters = list[tuple[str, str, Any]]
+_KINDS = {
+    inspect.Parameter.POSITIONAL_ONLY: "positional",
+    inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional",
+    inspect.Parameter.KEYWORD_ONLY: "keyword",
+    inspect.Parameter.VAR_POSITIONAL: "*args",
+    inspect.Parameter.VAR_KEYWORD: "**kwargs",
+}
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature, or (*args, **kwargs) for a callable that has none."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return inspect.Signature(
+            [
+                inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
+                inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
+            ]
+        )
+
+
+def bind(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Parameters:
+    """(name, kind, value) for every parameter, defaults filled in; TypeError as Python's own."""
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return [(name, _KINDS[signature.parameters[name].kind], value) for name, value in bound.arguments.items()]
+
+
+def parameters_text(parameters: Parameters, signature: inspect.Signature) -> str:
+    """The text between the parentheses of the generated function."""
+    parts: list[str] = []
+    starred = False
+    optional = False
+    for name, kind, _ in parameters:
+        if kind in ("*args", "**kwargs"):
+            starred = starred or kind == "*args"
+            parts.append(("*" if kind == "*args" else "**") + name)
+            continue
+        if kind == "keyword" and not starred:
+            parts.append("*")
+            starred = True
+        default = signature.parameters[name].default
+        plain = default is None or type(default) in (int, float, bool, str)
+        if default is not inspect.Parameter.empty and plain and (kind == "keyword" or _all_plain(name, signature)):
+            parts.append(f"{name}={default!r}")
+            optional = True
+        else:
+            parts.append(name)
+    del optional
+    return ", ".join(parts)
+
+
+def _all_plain(name: str, signature: inspect.Signature) -> bool:
+    """Whether every positional default from this one on can be written, so that none follows a bare parameter."""
+    seen = False
+    for parameter in signature.parameters.values():
+        seen = seen or parameter.name == name
+        if seen and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            default = parameter.default
+            if not (default is None or type(default) in (int, float, bool, str)):
+                return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One array of a call: the expression that reaches it, its type, and whether it is an ndarray object."""
+
+    path: str
+    type: ArrayType
+    is_array: bool
+
+
+def call_key(parameters: Parameters) -> tuple[Hashable, ...]:
+    """Equal keys may share a compiled path: the same structure, dtypes, shapes and static values."""
+    parts: list[Hashable] = []
+    for _, _, value in parameters:
+        parts.append(leaf_key(value))
+    return tuple(parts)
+
+
+def leaf_key(value: Any) -> Hashable:
+    """What the cache knows one argument by."""
+    kind = type(value)
+    if kind is np.ndarray:
+        return (value.dtype, value.shape)
+    if kind is float or kind is complex:
+        return kind
+    leaves, structure = flatten(value)
+    return (structure, *map(_array_key, leaves))
+
+
+def _array_key(leaf: Any) -> Hashable:
+    kind = type(leaf)
+    if kind is np.ndarray:
+        return (leaf.dtype, leaf.shape)
+    if isinstance(leaf, np.generic):
+        return leaf.dtype
+    return kind
+
+
+def structure_of(value: Any) -> Structure:
+    return flatten(value)[1]

@@ -1,0 +1,32 @@
+"""Generated text as a function: compiled under a name that tracebacks and pdb can show the lines of."""
+
+from __future__ import annotations
+
+import linecache
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..codegen.module import Generated
+from ..ir.ops.effects import GuardMiss
+
+_lock = threading.Lock()
+_count = 0
+
+
+def load(generated: Generated, name: str, captured: tuple[np.ndarray[Any, Any], ...]) -> Callable[..., Any]:
+    """The function that the text defines. Captured arrays are in its globals, by reference."""
+    global _count
+    with _lock:
+        _count += 1
+        file = f"<tapeless {name} {_count}>"
+    text = generated.text
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    namespace: dict[str, Any] = {"np": np, "GuardMiss": GuardMiss, "__name__": "tapeless.generated"}
+    namespace.update({helper.__name__: helper for helper in generated.helpers})
+    namespace.update(zip(generated.captures, captured, strict=True))
+    exec(compile(text, file, "exec"), namespace)
+    function: Callable[..., Any] = namespace[name]
+    return function

@@ -1,0 +1,1 @@
+"""NumPy calls become equations: the array stand-in, argument binding, writes, guards, leaks and errors."""

@@ -1,0 +1,405 @@
+"""The stand-in for an array: it answers NumPy and Python's operators by recording what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..ir.builder import Value
+from ..ir.op import BY_CALLABLE, BY_NAME, Op
+from ..ir.ops.elementwise import astype
+from ..ir.ops.indexing import getitem, index_add, set_item
+from ..ir.types import ArrayType
+from .errors import TracingError, explain
+from .indexing import encode_index, places_of_mask
+from .operators import InPlaceOperators, Operators
+from .place import Place, Root, View
+from .trace import Trace
+
+
+class Tracer(Operators):
+    """Common to stand-ins of every rank. A handle on a place, whose value is looked up at each use."""
+
+    __slots__ = ("_place", "_trace")
+    __array_priority__ = 1000.0
+
+    def __init__(self, trace: Trace, place: Place) -> None:
+        self._trace = trace
+        self._place = place
+
+    # ------------------------------------------------------------------------------------- facts, known now
+
+    def _value(self) -> Value:
+        """The current value; views of uncertain sharing may not be read after a write."""
+        self._trace.check_open()
+        place = self._place
+        if isinstance(place, View) and not place.certain and place.stale():
+            raise self._uncertain_view()
+        return place.read()
+
+    def _uncertain_view(self) -> TracingError:
+        return TracingError(
+            explain(
+                "whether this reshaped array shares memory with the array that was written depends on its layout",
+                self._trace.origin(),
+                "x.reshape(...).copy(), or write before the reshape",
+                "views-of-reshapes",
+            )
+        )
+
+    @property
+    def _type(self) -> ArrayType:
+        return self._place.read().type
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._type.ndim
+
+    @property
+    def size(self) -> int:
+        return self._type.size
+
+    @property
+    def itemsize(self) -> int:
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    def __repr__(self) -> str:
+        if self._trace.closed:
+            return "<traced value of a call that has ended>"
+        return f"<traced {self._type}>"
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return repr(self)
+        raise TracingError(
+            explain(
+                "a traced value has no digits to print",
+                self._trace.origin(),
+                "print the value outside of the function, or use value_and_grad",
+                "formatting",
+            )
+        )
+
+    # ---------------------------------------------------------------------------------------------- NumPy
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .dispatch import call_ufunc
+
+        return call_ufunc(self._trace, ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from .dispatch import call_function
+
+        return call_function(self._trace, func, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+        raise TracingError(
+            explain(
+                "a traced value was about to be turned into a plain array, which would lose its derivative",
+                self._trace.origin(),
+                "np.stack([...]) for a list of values, or a NumPy function that tapeless records",
+                "detached-values",
+            )
+        )
+
+    # ------------------------------------------------------------------------------------------ operators
+
+    def _binary(self, ufunc: np.ufunc, left: Any, right: Any) -> Any:
+        for other in (left, right):
+            if not isinstance(other, Tracer | int | float | complex | np.generic | np.ndarray):
+                if isinstance(other, list | tuple):
+                    continue
+                return NotImplemented
+        trace = self._trace
+        return wrap(trace, trace.emit(BY_CALLABLE[ufunc], lift(trace, left), lift(trace, right)))
+
+    def _unary(self, ufunc: np.ufunc) -> Any:
+        return wrap(self._trace, self._trace.emit(BY_CALLABLE[ufunc], self._value()))
+
+    # ------------------------------------------------------------------------------- Python wants a number
+
+    def _single(self, what: str) -> Any:
+        value = self._value()
+        if value.size != 1:
+            if what == "the truth of a condition":
+                raise ValueError(
+                    explain(
+                        "the truth value of an array with more than one element is ambiguous",
+                        self._trace.origin(),
+                        "a.any() or a.all(), or np.where(condition, a, b)",
+                        "ambiguous-truth",
+                    )
+                )
+            raise TypeError("only length-1 arrays can be converted to Python scalars")
+        return self._trace.number(value, what)
+
+    def __bool__(self) -> bool:
+        return bool(self._single("the truth of a condition"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iub" or self.ndim:
+            raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        return int(self._single("an integer"))
+
+    def __int__(self) -> int:
+        if self.dtype.kind == "f":
+            value = self._value()
+            truncated = self._trace.emit(BY_NAME["trunc"], value)
+            return int(Tracer(self._trace, Root(truncated))._single("an integer"))
+        return int(self._single("an integer"))
+
+    def _detached(self, what: str) -> NoReturn:
+        raise TracingError(
+            explain(
+                f"{what} takes a traced value out of the program, which would lose its derivative",
+                self._trace.origin(),
+                "the NumPy function of the same name (np.exp instead of math.exp), or stop_gradient(x) first",
+                "detached-values",
+            )
+        )
+
+    def __float__(self) -> float:
+        if self.dtype.kind in "biu":
+            return float(self._single("a number"))
+        self._detached("float()")
+
+    def __complex__(self) -> complex:
+        self._detached("complex()")
+
+    def __round__(self, ndigits: Any = None) -> Any:
+        self._detached("round()")
+
+    def item(self, *args: Any) -> Any:
+        """The element as a scalar: still traced."""
+        if args:
+            return self[args if len(args) > 1 else args[0]]  # type: ignore[index]
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return np.reshape(self, ())  # type: ignore[call-overload]
+
+    def tolist(self) -> Any:
+        """Nested lists of traced scalars."""
+        return [row.tolist() for row in self] if self.ndim else self  # type: ignore[attr-defined]
+
+    # ------------------------------------------------------------------------------- methods of the ndarray
+
+    @property
+    def T(self) -> Any:
+        return np.transpose(self)  # type: ignore[call-overload]
+
+    @property
+    def real(self) -> Any:
+        return np.real(self)  # type: ignore[call-overload]
+
+    @property
+    def imag(self) -> Any:
+        return np.imag(self)  # type: ignore[call-overload]
+
+    @property
+    def flat(self) -> Any:
+        return np.ravel(self)  # type: ignore[call-overload]
+
+    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+        value = self._value()
+        wanted = np.dtype(dtype)
+        if not np.can_cast(value.dtype, wanted, casting=casting):  # type: ignore[arg-type]
+            raise TypeError(f"Cannot cast array data from {value.dtype!r} to {wanted!r} according to the rule {casting!r}")
+        if value.dtype == wanted and not copy:
+            return self
+        return wrap(self._trace, self._trace.emit(astype, value, dtype=wanted))
+
+    def copy(self, order: str = "C") -> Any:
+        """A buffer of its own with the same value."""
+        return wrap(self._trace, self._value(), contiguous=order == "C")
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def conj(self) -> Any:
+        return self._unary(np.conjugate)
+
+    conjugate = conj
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        wanted = shape[0] if len(shape) == 1 else shape
+        return np.reshape(self, wanted, order=order)  # type: ignore[call-overload]
+
+    def transpose(self, *axes: Any) -> Any:
+        wanted = axes[0] if len(axes) == 1 else axes or None
+        return np.transpose(self, wanted)  # type: ignore[call-overload]
+
+    def flatten(self, order: str = "C") -> Any:
+        return np.ravel(self, order=order).copy()  # type: ignore[call-overload]
+
+
+class ScalarTracer(Tracer):
+    """The stand-in for a 0-d value. Without __len__ and __getitem__, so that NumPy does not hide our errors."""
+
+    __slots__ = ()
+
+
+class ArrayTracer(Tracer, InPlaceOperators):
+    """The stand-in for an array of at least one dimension."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        for i in range(len(self)):
+            yield self[i]
+
+    def __contains__(self, item: Any) -> bool:
+        return bool((self == item).any())
+
+    def __getitem__(self, key: Any) -> Any:
+        trace = self._trace
+        index, arrays = encode_index(trace, self.shape, key)
+        if any(a.dtype.kind == "b" for a in arrays):
+            index, arrays = places_of_mask(trace, self.shape, index, arrays)
+        if arrays:
+            return wrap(trace, trace.emit(getitem, self._value(), *arrays, index=index))
+        return self._view("getitem", index=index)
+
+    def _view(self, op: str, **params: Any) -> Any:
+        """A view; its first read is recorded here, where the user wrote it."""
+        trace = self._trace
+        self._value()
+        trace.check_open()
+        place = View(self._place, op, **params)
+        value = trace.emit(BY_NAME[op], self._place.read(), **params)
+        place._value, place._seen = value, place.root.version
+        if value.ndim == 0:
+            constant = trace.constant(value)
+            return constant if constant is not None else ScalarTracer(trace, Root(value))
+        return ArrayTracer(trace, place)
+
+    def __setitem__(self, key: Any, item: Any) -> None:
+        trace = self._trace
+        index, arrays = encode_index(trace, self.shape, key)
+        if isinstance(item, ArrayTracer) and isinstance(item._place, View) and not arrays:
+            view = item._place
+            if view.parent is self._place and view.op == "getitem" and view.params["index"] == index:
+                return  # `y[i] += t` writes the view y[i], then assigns it to y[i]
+        self.write_through(set_item, lift(trace, item), *arrays, index=index)
+
+    def write_through(self, op: Op, item: Value, *arrays: Value, **params: Any) -> None:
+        """Write into the place, with NumPy's cast to the dtype that is there."""
+        trace = self._trace
+        old = self._value()
+        if isinstance(self._place, View) and not self._place.certain:
+            raise self._uncertain_view()
+        if item.dtype != old.dtype and not item.type.weak:
+            item = trace.emit(astype, item, dtype=old.dtype)
+        elif item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub":
+            item = trace.emit(astype, item, dtype=old.dtype)
+        new = trace.emit(op, old, item, *arrays, **params)
+        if isinstance(old.atom, type(new.atom)) and old.atom.name:  # type: ignore[union-attr]
+            trace.name(new, old.atom.name)  # type: ignore[union-attr]
+        self._place.write(new)
+
+    def _in_place(self, ufunc: np.ufunc, other: Any) -> Any:
+        trace = self._trace
+        old = self._value()
+        result = trace.emit(BY_CALLABLE[ufunc], old, lift(trace, other))
+        if result.shape != old.shape:
+            raise ValueError(
+                f"non-broadcastable output operand with shape {old.shape} doesn't match the broadcast shape {result.shape}"
+            )
+        if not np.can_cast(result.dtype, old.dtype, casting="same_kind"):
+            raise TypeError(
+                f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {old.dtype!r} "
+                "with casting rule 'same_kind'"
+            )
+        if result.dtype != old.dtype:
+            result = trace.emit(astype, result, dtype=old.dtype)
+        if isinstance(self._place, View) and not self._place.certain:
+            raise self._uncertain_view()
+        self._place.write(result)
+        return self
+
+    def fill(self, value: Any) -> None:
+        self[...] = value
+
+
+def wrap(trace: Trace, value: Value, contiguous: bool = False) -> Any:
+    """A value as a stand-in with a buffer of its own; a 0-d integer that no argument decides is a plain number."""
+    if value.ndim:
+        return ArrayTracer(trace, Root(value, contiguous))
+    constant = trace.constant(value)
+    return constant if constant is not None else ScalarTracer(trace, Root(value))
+
+
+def lift(trace: Trace, item: Any) -> Value:
+    """Anything that NumPy would take as an operand, as a value of the trace."""
+    if isinstance(item, Tracer):
+        if item._trace is not trace:
+            item._trace.check_open()
+            raise TracingError(
+                explain("a traced value of another function's trace was used", trace.origin(), anchor="leaks")
+            )
+        return item._value()
+    if type(item) is np.ndarray:
+        return trace.capture(item)
+    if isinstance(item, np.ndarray):
+        trace.check_array(item)
+    if isinstance(item, list | tuple):
+        from .creation import array_of
+
+        return array_of(trace, item)
+    try:
+        return trace.builder.value(item)
+    except TypeError:
+        raise TracingError(
+            explain(
+                f"a {type(item).__name__} cannot be an operand of an array operation",
+                trace.origin(),
+                "pass numbers or arrays",
+                "operands",
+            )
+        ) from None
+
+
+def _method(name: str) -> Any:
+    function = getattr(np, name)
+
+    def method(self: Tracer, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"np.{name} of this array."
+    return method
+
+
+for _name in (
+    "all any argmax argmin clip cumsum cumprod diagonal dot max mean min prod ptp repeat round squeeze std sum swapaxes "
+    "take trace var ravel nonzero argsort searchsorted compress choose"
+).split():
+    setattr(Tracer, _name, _method(_name))
+
+
+def _sort_in_place(self: ArrayTracer, axis: int = -1, kind: Any = None, order: Any = None) -> None:
+    """Sort the array itself."""
+    self[...] = np.sort(self, axis=axis)  # type: ignore[call-overload]
+
+
+ArrayTracer.sort = _sort_in_place  # type: ignore[attr-defined]
+__all__ = ["ArrayTracer", "ScalarTracer", "Tracer", "index_add", "lift", "wrap"]

@@ -1,0 +1,210 @@
+"""Arrays made inside a traced function: while a trace is active, NumPy's creation functions return traced buffers.
+
+NumPy does not dispatch these (they take no array), so the names in NumPy's namespace are replaced. The replacement looks
+at a context variable and at who calls: other threads, other contexts and libraries always get the original.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from ..ir.builder import Value
+from ..ir.ops.elementwise import astype
+from ..ir.ops.shape import arange, constant, filled, full, stack
+from .array import Tracer, lift, wrap
+from .errors import UnsupportedError, explain
+from .site import is_user_code
+from .trace import ACTIVE, Trace
+
+LARGEST_CONSTANT = 1000  # elements; larger ones stay plain arrays, captured by reference
+
+
+def constant_value(trace: Trace, array: np.ndarray[Any, Any]) -> Value:
+    """A small plain array, written out in the program; a large one is captured."""
+    if array.size > LARGEST_CONSTANT:
+        return trace.capture(array)
+    value: Value = trace.emit(constant, values=_frozen(array.tolist()), dtype=array.dtype)
+    return value
+
+
+def _frozen(values: Any) -> Any:
+    return tuple(map(_frozen, values)) if isinstance(values, list) else values
+
+
+def contains_tracer(item: Any) -> bool:
+    """Whether a stand-in is anywhere in nested lists and tuples."""
+    if isinstance(item, Tracer):
+        return True
+    return isinstance(item, list | tuple) and any(map(contains_tracer, item))
+
+
+def array_of(trace: Trace, item: Any) -> Value:
+    """Nested lists, some with stand-ins in them, as one array."""
+    if isinstance(item, Tracer) or not isinstance(item, list | tuple):
+        return lift(trace, item)
+    if not contains_tracer(item):
+        return constant_value(trace, np.asarray(item))
+    parts = [array_of(trace, element) for element in item]
+    value: Value = trace.emit(stack, *parts, axis=0)
+    return value
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, tuple | list):
+        return tuple(int(n.__index__()) for n in shape)
+    return (int(shape.__index__()),)
+
+
+def _numeric(dtype: Any) -> bool:
+    return dtype is None or np.dtype(dtype).kind in "fciub"
+
+
+def _new(trace: Trace, value: Any, shape: Any, dtype: Any) -> Any:
+    chosen = np.dtype(float if dtype is None else dtype)
+    return wrap(trace, trace.emit(filled, value=value, shape=_shape(shape), dtype=chosen), contiguous=True)
+
+
+def _zeros(trace: Trace, shape: Any, dtype: Any = float, order: str = "C", **rest: Any) -> Any:
+    return _new(trace, 0, shape, dtype) if not rest and _numeric(dtype) else NotImplemented
+
+
+def _ones(trace: Trace, shape: Any, dtype: Any = None, order: str = "C", **rest: Any) -> Any:
+    return _new(trace, 1, shape, dtype) if not rest and _numeric(dtype) else NotImplemented
+
+
+def _full(trace: Trace, shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **rest: Any) -> Any:
+    if rest or not _numeric(dtype):
+        return NotImplemented
+    if isinstance(fill_value, int | float | bool) and not isinstance(fill_value, np.generic):
+        return _new(trace, fill_value, shape, type(fill_value) if dtype is None else dtype)
+    value = array_of(trace, fill_value)
+    result = trace.emit(full, value, shape=_shape(shape))
+    if dtype is not None and np.dtype(dtype) != result.dtype:
+        result = trace.emit(astype, result, dtype=np.dtype(dtype))
+    return wrap(trace, result, contiguous=True)
+
+
+def _arange(trace: Trace, *args: Any, **kwargs: Any) -> Any:
+    if kwargs or not 1 <= len(args) <= 3 or not all(isinstance(a, int | np.integer | Tracer) for a in args):
+        return NotImplemented
+    if any(isinstance(a, Tracer) and a.dtype.kind not in "iu" for a in args):
+        raise UnsupportedError(
+            explain("np.arange with traced float bounds", trace.origin(), "start + step * np.arange(n)", "unsupported")
+        )
+    bounds = [int(a.__index__()) for a in args]
+    start, stop = (0, bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
+    step = bounds[2] if len(bounds) == 3 else 1
+    return wrap(trace, trace.emit(arange, start=start, stop=stop, step=step), contiguous=True)
+
+
+def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **rest: Any) -> Any:
+    if rest.pop("order", "K") not in ("K", "C", "A") or rest.pop("subok", False) or rest or not _numeric(dtype):
+        return NotImplemented
+    if isinstance(object, Tracer):
+        value = object._value()
+        if not copy and ndmin == 0 and (dtype is None or np.dtype(dtype) == value.dtype):
+            return object
+    elif isinstance(object, np.ndarray):
+        if copy is not True or type(object) is not np.ndarray or object.dtype.kind not in "fciub":
+            return NotImplemented
+        value = lift(trace, object)
+    elif isinstance(object, list | tuple):
+        if not contains_tracer(object):
+            plain = np.asarray(object)
+            if plain.dtype.kind not in "fciub" or plain.size > LARGEST_CONSTANT or plain.ndim == 0:
+                return NotImplemented
+        value = array_of(trace, object)
+    else:
+        return NotImplemented
+    if dtype is not None and np.dtype(dtype) != value.dtype:
+        value = trace.emit(astype, value, dtype=np.dtype(dtype))
+    elif value.type.weak:
+        value = trace.emit(astype, value, dtype=value.dtype)
+    result = wrap(trace, value, contiguous=True)
+    if ndmin > value.ndim:
+        result = np.reshape(result, (1,) * (ndmin - value.ndim) + value.shape)
+    return result
+
+
+def _asarray(trace: Trace, a: Any, dtype: Any = None, order: Any = None, **rest: Any) -> Any:
+    if isinstance(a, np.ndarray) or rest:
+        return NotImplemented
+    return _array(trace, a, dtype, copy=None)
+
+
+def _eye(trace: Trace, N: Any, *args: Any, **kwargs: Any) -> Any:
+    plain = _ORIGINALS["eye"](N, *args, **kwargs)
+    if plain.size > LARGEST_CONSTANT or plain.dtype.kind not in "fciub":
+        return NotImplemented
+    return wrap(trace, constant_value(trace, plain), contiguous=True)
+
+
+def _like(trace: Trace, a: Any, *args: Any, _name: str, **kwargs: Any) -> Any:
+    """zeros_like(plain array): a traced buffer too, since the function may write traced values into it."""
+    from .functions import FUNCTIONS
+
+    if type(a) is not np.ndarray:
+        return NotImplemented
+    return FUNCTIONS[_ORIGINALS[_name]](trace, a, *args, **kwargs)
+
+
+_REPLACEMENTS: dict[str, Callable[..., Any]] = {
+    "zeros": _zeros,
+    "empty": _zeros,
+    "ones": _ones,
+    "full": _full,
+    "arange": _arange,
+    "array": _array,
+    "asarray": _asarray,
+    "ascontiguousarray": _asarray,
+    "eye": _eye,
+    "identity": _eye,
+}
+for _name in ("zeros_like", "empty_like", "ones_like", "full_like"):
+    _REPLACEMENTS[_name] = lambda trace, a, *args, _name=_name, **kwargs: _like(trace, a, *args, _name=_name, **kwargs)
+
+_ORIGINALS: dict[str, Any] = {name: getattr(np, name) for name in _REPLACEMENTS}
+
+
+def _replacement(name: str) -> Callable[..., Any]:
+    original, traced = _ORIGINALS[name], _REPLACEMENTS[name]
+
+    @wraps(original)
+    def create(*args: Any, **kwargs: Any) -> Any:
+        trace = ACTIVE.get()
+        if trace is None or not is_user_code(sys._getframe(1).f_code):
+            return original(*args, **kwargs)
+        result = traced(trace, *args, **kwargs)
+        return original(*args, **kwargs) if result is NotImplemented else result
+
+    return create
+
+
+_lock = threading.Lock()
+_users = 0
+
+
+@contextmanager
+def creation_recorded() -> Iterator[None]:
+    """Replace the creation functions while at least one trace is running, in whatever thread."""
+    global _users
+    with _lock:
+        if _users == 0:
+            for name in _REPLACEMENTS:
+                setattr(np, name, _replacement(name))
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                for name, original in _ORIGINALS.items():
+                    setattr(np, name, original)

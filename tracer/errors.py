@@ -1,0 +1,39 @@
+"""What a user is told: one sentence of cause, the line it happened on, and something to try."""
+
+from __future__ import annotations
+
+from ..ir.program import Origin
+
+
+def explain(cause: str, origin: Origin | None = None, fix: str = "", anchor: str = "") -> str:
+    """The message of every error: cause, place, expression, `Try:` line and the page that says more."""
+    lines = [cause]
+    if origin is not None:
+        lines.append(f"  in {origin.function} at {origin.file}:{origin.line}:  {origin.statement}")
+        if origin.expression and origin.expression != origin.statement:
+            lines.append(f"  expression: {origin.expression}")
+    if fix:
+        lines.append(f"  Try: {fix}")
+    if anchor:
+        lines.append(f"  See docs/errors.md#{anchor}")
+    return "\n".join(lines)
+
+
+class TapelessError(Exception):
+    """Base of all errors that tapeless raises by itself."""
+
+
+class TracingError(TapelessError, TypeError):
+    """The function does something with a traced value that cannot be recorded."""
+
+
+class UnsupportedError(TapelessError, NotImplementedError):
+    """NumPy has it, tapeless does not (yet, or for a reason that the message gives)."""
+
+
+class GradientError(TapelessError, TypeError):
+    """The gradient that was asked for does not exist: an integer argument, an output that is not a number."""
+
+
+class LeakedTracerError(TracingError):
+    """A stand-in was used after the trace that it belongs to had ended."""

@@ -1,0 +1,168 @@
+"""From a function and its arguments to a program: the arguments become stand-ins, the results become outputs."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ir.builder import Value
+from ..ir.ops.effects import store
+from ..ir.program import Origin
+from ..ir.types import ArrayType, type_of
+from .array import ArrayTracer, ScalarTracer, lift
+from .creation import creation_recorded
+from .errors import GradientError, TracingError, explain
+from .place import Root
+from .structure import Structure, flatten, unflatten
+from .trace import ACTIVE, Trace, tracing
+
+
+@dataclass(slots=True)
+class Argument:
+    """One parameter of the call: its name, the structure of what was passed, and the stand-ins for its leaves."""
+
+    name: str
+    structure: Structure
+    types: list[ArrayType]
+    values: list[Value]
+
+
+@dataclass(slots=True)
+class Recording:
+    """A traced function: the open trace, its arguments and its results."""
+
+    trace: Trace
+    arguments: list[Argument]
+    results: list[Value]
+    result_structure: Structure
+    origin: Origin
+
+    @property
+    def captured(self) -> tuple[np.ndarray[Any, Any], ...]:
+        return tuple(self.trace.arrays)
+
+
+def function_origin(function: Callable[..., Any]) -> Origin:
+    """Where the function is defined."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    name = getattr(function, "__name__", type(function).__name__)
+    if code is None:
+        return Origin("", 0, name)
+    return Origin(os.path.basename(code.co_filename), code.co_firstlineno, name)
+
+
+def record(
+    function: Callable[..., Any],
+    parameters: Sequence[tuple[str, str, Any]],
+    abstract: bool = False,
+) -> Recording:
+    """Run the function on stand-ins.
+
+    `parameters` lists (name, kind, value) with kind one of positional, keyword, *args, **kwargs in the order of the
+    signature; with `abstract`, leaves of the values are ArrayTypes. Raises what the function raises, and
+    TracingError where it does something that cannot be recorded.
+    """
+    trace = Trace()
+    arguments: list[Argument] = []
+    positional: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for name, kind, value in parameters:
+        leaves, structure = flatten(value)
+        standins, argument = _standins(trace, name, leaves, structure, abstract)
+        arguments.append(argument)
+        rebuilt = unflatten(structure, iter(standins))
+        if kind == "keyword":
+            keywords[name] = rebuilt
+        elif kind == "**kwargs":
+            keywords.update(rebuilt)
+        elif kind == "*args":
+            positional.extend(rebuilt)
+        else:
+            positional.append(rebuilt)
+    with tracing(trace), creation_recorded():
+        result = function(*positional, **keywords)
+        leaves, structure = flatten(result)
+        values = [_result(trace, leaf) for leaf in leaves]
+    return Recording(trace, arguments, values, structure, function_origin(function))
+
+
+def _standins(
+    trace: Trace, name: str, leaves: list[Any], structure: Structure, abstract: bool
+) -> tuple[list[Any], Argument]:
+    standins: list[Any] = []
+    values: list[Value] = []
+    types: list[ArrayType] = []
+    for leaf, (path, _) in zip(leaves, structure.paths(name), strict=True):
+        if not isinstance(leaf, AbstractLeaf):
+            _check_leaf(leaf, path)
+        type_ = leaf.type if isinstance(leaf, AbstractLeaf) else type_of(leaf)
+        value = trace.input(type_, leaf_name(path), None if isinstance(leaf, AbstractLeaf) else leaf)
+        contiguous = isinstance(leaf, np.ndarray) and leaf.flags.c_contiguous
+        root = Root(value, contiguous and leaf.ndim < 2)
+        trace.roots[value.atom] = root
+        standins.append(ArrayTracer(trace, root) if type_.ndim else ScalarTracer(trace, root))
+        values.append(value)
+        types.append(type_)
+    return standins, Argument(name, structure, types, values)
+
+
+class AbstractLeaf:
+    """An argument of which only the type is known."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, type_: ArrayType) -> None:
+        self.type = type_
+
+
+def _check_leaf(leaf: Any, path: str) -> None:
+    """Refuse what looks like an array but means something else, by name."""
+    if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
+        raise TracingError(
+            explain(
+                f"the argument {path} is a {type(leaf).__module__}.{type(leaf).__qualname__}, not a plain array",
+                fix=f"np.asarray({path})",
+                anchor="array-subclasses",
+            )
+        )
+    try:
+        type_of(leaf)
+    except TypeError as error:
+        raise TracingError(
+            explain(f"the argument {path} cannot be traced: {error}", fix=f"{path}.astype(float)", anchor="dtypes")
+        ) from None
+
+
+def leaf_name(path: str) -> str:
+    """A variable's name for a leaf: the key or attribute that ends its path, `params['w1']` -> w1."""
+    cleaned = path.replace("'", "").replace('"', "").replace("]", "")
+    parts = [p for p in cleaned.replace("[", ".").split(".") if p]
+    last = parts[-1]
+    if last.isidentifier():
+        return last
+    return "_".join(p for p in parts if p.isidentifier() or p.isdigit()) or "x"
+
+
+def _result(trace: Trace, leaf: Any) -> Value:
+    """A result of the function; also a plain number or array is one."""
+    try:
+        return lift(trace, leaf)
+    except TypeError as error:
+        raise GradientError(explain(f"the function returned something that is not a number or an array: {error}")) from None
+
+
+def write_back(recording: Recording) -> None:
+    """What the function wrote into its arguments is left in the caller's arrays, as the plain call would leave it."""
+    for argument in recording.arguments:
+        for value in argument.values:
+            root = recording.trace.roots.get(value.atom)
+            if root is not None and root.version:
+                recording.trace.builder.emit(store, value, root.value)
+
+
+__all__ = ["ACTIVE", "AbstractLeaf", "Argument", "Recording", "leaf_name", "record", "write_back"]

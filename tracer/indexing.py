@@ -1,0 +1,75 @@
+"""What stands between the user's brackets, split into a static index and array operands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir.builder import Value
+from ..ir.indexing import SLOT, Index, encode_entry
+from ..ir.ops.masks import mask_places
+from ..ir.ops.reduction import count_nonzero
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+
+def encode_index(trace: Trace, shape: tuple[int, ...], key: Any) -> tuple[Index, list[Value]]:
+    """The index with arrays as slots. Lists are arrays, single traced integers stay traced, numbers are static."""
+    from .array import Tracer, lift
+
+    entries = key if isinstance(key, tuple) else (key,)
+    index: list[Any] = []
+    arrays: list[Value] = []
+    for entry in entries:
+        if isinstance(entry, Tracer | np.ndarray | list | np.bool_ | bool):
+            if isinstance(entry, list):
+                if not any(isinstance(e, Tracer) for e in entry):
+                    entry = np.asarray(entry, dtype=None if entry else np.intp)
+                    value = _constant(trace, entry)
+                else:
+                    value = lift(trace, entry)
+            else:
+                value = lift(trace, np.bool_(entry) if isinstance(entry, bool) else entry)
+            if value.dtype.kind not in "biu":
+                raise IndexError("arrays used as indices must be of integer (or boolean) type")
+            index.append(SLOT)
+            arrays.append(value)
+        else:
+            try:
+                index.append(encode_entry(entry))
+            except TypeError:
+                raise IndexError(
+                    "only integers, slices (`:`), ellipsis (`...`), None and integer or boolean arrays are valid indices"
+                ) from None
+    return tuple(index), arrays
+
+
+def _constant(trace: Trace, array: np.ndarray[Any, Any]) -> Value:
+    from .creation import constant_value
+
+    return constant_value(trace, array)
+
+
+def places_of_mask(
+    trace: Trace, shape: tuple[int, ...], index: Index, arrays: list[Value]
+) -> tuple[Index, list[Value]]:
+    """Each boolean mask replaced by the integer places it selects; their number is guarded."""
+    remaining = iter(arrays)
+    entries: list[Any] = []
+    found: list[Value] = []
+    for entry in index:
+        if entry is not SLOT and entry != SLOT:
+            entries.append(entry)
+            continue
+        array = next(remaining)
+        if array.dtype.kind != "b":
+            entries.append(SLOT)
+            found.append(array)
+            continue
+        count = trace.number(trace.emit(count_nonzero, array, axis=None, keepdims=False), "the number of true entries")
+        for axis in range(array.ndim):
+            entries.append(SLOT)
+            found.append(trace.emit(mask_places, array, axis=axis, count=count))
+    return tuple(entries), found

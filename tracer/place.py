@@ -1,0 +1,91 @@
+"""Storage as values: a place is what a handle points to; a write gives the place, and all that share it, a new value."""
+
+from __future__ import annotations
+
+from ..ir.builder import Value
+from ..ir.indexing import Index
+from ..ir.ops.indexing import getitem, set_item
+from ..ir.ops.shape import expand_dims, reshape, squeeze, transpose
+
+
+class Root:
+    """One buffer of its own."""
+
+    __slots__ = ("contiguous", "value", "version")
+
+    def __init__(self, value: Value, contiguous: bool = False) -> None:
+        self.value = value
+        self.version = 0
+        self.contiguous = contiguous  # known to be in C order, so that a reshape of it is a view
+
+    @property
+    def root(self) -> Root:
+        return self
+
+    def read(self) -> Value:
+        return self.value
+
+    def write(self, value: Value) -> None:
+        self.value = value
+        self.version += 1
+
+
+class View:
+    """A part or another arrangement of a place: `op(parent, **params)`, read again after every write to the root."""
+
+    __slots__ = ("_seen", "_value", "op", "params", "parent", "root")
+
+    def __init__(self, parent: Place, op: str, **params: object) -> None:
+        self.parent = parent
+        self.root: Root = parent.root
+        self.op = op
+        self.params = params
+        self._seen = -1
+        self._value: Value | None = None
+
+    @property
+    def contiguous(self) -> bool:
+        if self.op in ("reshape", "expand_dims", "squeeze"):
+            return self.parent.contiguous
+        if self.op == "getitem":
+            return self.parent.contiguous and all(isinstance(e, int) for e in self.params["index"])  # type: ignore[attr-defined]
+        return False
+
+    @property
+    def certain(self) -> bool:
+        """Whether NumPy is known to share memory here; a reshape of an array in another order is a copy."""
+        own = self.op != "reshape" or self.parent.contiguous
+        return own and (not isinstance(self.parent, View) or self.parent.certain)
+
+    def stale(self) -> bool:
+        """Whether the root was written after this view was first read."""
+        return self._value is not None and self._seen != self.root.version
+
+    def read(self) -> Value:
+        if self._value is None or self._seen != self.root.version:
+            self._value = _FORWARD[self.op](self.parent.read(), **self.params)
+            self._seen = self.root.version
+        return self._value
+
+    def write(self, value: Value) -> None:
+        parent = self.parent.read()
+        if self.op == "getitem":
+            index: Index = self.params["index"]  # type: ignore[assignment]
+            self.parent.write(set_item(parent, value, index=index))
+        elif self.op == "transpose":
+            axes: tuple[int, ...] = self.params["axes"]  # type: ignore[assignment]
+            inverse = tuple(sorted(range(len(axes)), key=axes.__getitem__))
+            self.parent.write(transpose(value, axes=inverse))
+        else:
+            self.parent.write(reshape(value, shape=parent.shape))
+        self._value, self._seen = value, self.root.version
+
+
+Place = Root | View
+_FORWARD = {
+    "getitem": getitem,
+    "reshape": reshape,
+    "transpose": transpose,
+    "expand_dims": expand_dims,
+    "squeeze": squeeze,
+}

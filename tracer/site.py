@@ -1,0 +1,206 @@
+"""From a running frame to the user's source: which line, which expression, assigned to which name."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType, FrameType
+
+import numpy as np
+
+from ..ir.program import Origin
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("ir", "tracer", "codegen", "runtime")) + tuple(
+    os.path.join(_PACKAGE, module) for module in ("__init__.py", "__main__.py", "nn.py")
+)
+_LIBRARIES = (os.path.dirname(np.__file__) + os.sep, os.path.dirname(ast.__file__) + os.sep)
+
+
+@lru_cache(maxsize=None)
+def is_user_code(code: CodeType) -> bool:
+    """Whether the code is neither ours nor NumPy's nor the standard library's."""
+    file = os.path.abspath(code.co_filename) if not code.co_filename.startswith("<") else code.co_filename
+    if file.startswith(_OURS) or file.startswith("<frozen"):
+        return False
+    return "site-packages" in file or not file.startswith(_LIBRARIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an operation was written, and the name that its result gets there ('' if none)."""
+
+    origin: Origin
+    name: str
+    returned: bool = False  # the expression is what a function returns, so that the caller may name it
+
+
+def user_frame() -> FrameType | None:
+    """The innermost running frame of the user's code."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_code(frame.f_code):
+        frame = frame.f_back
+    return frame
+
+
+def current_site() -> Site | None:
+    """The user's expression that is being evaluated right now."""
+    frame = user_frame()
+    if frame is None:
+        return None
+    site = _site(frame.f_code, frame.f_lasti)
+    if not site.returned:
+        return site
+    caller = frame.f_back
+    while caller is not None and is_user_code(caller.f_code):
+        outer = _site(caller.f_code, caller.f_lasti)
+        if outer.name:
+            return Site(site.origin, outer.name)
+        if not outer.returned:
+            break
+        caller = caller.f_back
+    return site
+
+
+@lru_cache(maxsize=65536)
+def _site(code: CodeType, instruction: int) -> Site:
+    line, end_line, column, end_column = _position(code, instruction)
+    file = os.path.basename(code.co_filename)
+    tree = _tree(code.co_filename)
+    if tree is None:
+        text = linecache.getline(code.co_filename, line).strip()
+        return Site(Origin(file, line, code.co_name, text), "")
+    statement = _statement(tree, line, end_line)
+    if statement is None:
+        return Site(Origin(file, line, code.co_name), "")
+    lines = linecache.getlines(code.co_filename)
+    found = _expression(statement, (line, column, end_line, end_column), lines)
+    shown = _header(statement, lines)
+    expression = ast.get_source_segment("".join(lines), found) if found is not None else None
+    origin = Origin(file, statement.lineno, code.co_name, shown, " ".join((expression or "").split()))
+    if found is None:
+        return Site(origin, "")
+    return Site(origin, _target(statement, found), isinstance(statement, ast.Return) and statement.value is found)
+
+
+def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
+    for number, position in enumerate(code.co_positions()):
+        if number == instruction // 2:
+            line, end_line, column, end_column = position
+            first = line or code.co_firstlineno
+            return first, end_line or first, column or 0, end_column or 0
+    return code.co_firstlineno, code.co_firstlineno, 0, 0
+
+
+@lru_cache(maxsize=64)
+def _parsed(file: str, text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        return None
+
+
+def _tree(file: str) -> ast.Module | None:
+    lines = linecache.getlines(file)
+    return _parsed(file, "".join(lines)) if lines else None
+
+
+def _statement(tree: ast.AST, line: int, end_line: int) -> ast.stmt | None:
+    """The innermost statement that covers the lines."""
+    best: ast.stmt | None = None
+    body: list[ast.AST] = list(ast.iter_child_nodes(tree))
+    while body:
+        for node in body:
+            if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case) and _covers(node, line, end_line):
+                if isinstance(node, ast.stmt):
+                    best = node
+                body = list(ast.iter_child_nodes(node))
+                break
+        else:
+            break
+    return best
+
+
+def _covers(node: ast.stmt | ast.ExceptHandler | ast.match_case, line: int, end_line: int) -> bool:
+    if isinstance(node, ast.match_case):
+        return any(_covers(statement, line, end_line) for statement in node.body)
+    first = node.lineno
+    decorators = getattr(node, "decorator_list", [])
+    if decorators:
+        first = min(d.lineno for d in decorators)
+    return first <= line and (node.end_lineno or node.lineno) >= end_line
+
+
+def _expression(statement: ast.stmt, position: tuple[int, int, int, int], lines: list[str]) -> ast.AST | None:
+    """The node at exactly this position (columns count bytes in both)."""
+    for node in ast.walk(statement):
+        if getattr(node, "lineno", None) == position[0] and (
+            node.lineno,  # type: ignore[attr-defined]
+            node.col_offset,  # type: ignore[attr-defined]
+            node.end_lineno,  # type: ignore[attr-defined]
+            node.end_col_offset,  # type: ignore[attr-defined]
+        ) == (position[0], position[1], position[2], position[3]):
+            return node
+    return None
+
+
+def _header(statement: ast.stmt, lines: list[str]) -> str:
+    """The statement on one line; of a compound statement only its head."""
+    last = statement.end_lineno or statement.lineno
+    body = getattr(statement, "body", None)
+    if isinstance(body, list) and body and body[0].lineno > statement.lineno:
+        last = body[0].lineno - 1
+    elif isinstance(body, list) and body:
+        last = statement.lineno
+    text = " ".join(line.split("  #")[0].strip() for line in lines[statement.lineno - 1 : last])
+    return " ".join(text.split())
+
+
+def _target(statement: ast.stmt, expression: ast.AST) -> str:
+    """The name that the statement gives to the value of the expression."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.NamedExpr) and node.value is expression:
+            return node.target.id
+    if isinstance(statement, ast.Assign):
+        target = statement.targets[0]
+        if statement.value is expression:
+            return _target_name(target)
+        if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
+            for one, value in zip(target.elts, statement.value.elts, strict=False):
+                if value is expression:
+                    return _target_name(one)
+    if isinstance(statement, ast.AnnAssign) and statement.value is expression:
+        return _target_name(statement.target)
+    if isinstance(statement, ast.AugAssign) and statement is expression:
+        return _target_name(statement.target)
+    return ""
+
+
+def _target_name(target: ast.expr) -> str:
+    if isinstance(target, ast.Name):
+        return target.id
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        key = target.slice.value
+        if isinstance(key, str) and key.isidentifier():
+            return key
+    return ""
+
+
+def name_of(array: object) -> str:
+    """The name by which the running user code knows this object: a local, a closure or a global one."""
+    frame = user_frame()
+    while frame is not None and is_user_code(frame.f_code):
+        for name, value in frame.f_locals.items():
+            if value is array and name.isidentifier():
+                return name
+        for name in frame.f_code.co_names:
+            if frame.f_globals.get(name) is array:
+                return name
+        frame = frame.f_back
+    return ""

@@ -1,0 +1,202 @@
+"""One trace: the program that is being recorded, what it captured, and what it had to know about actual values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from ..ir.builder import Builder, Value
+from ..ir.interp import evaluate_equation
+from ..ir.op import Op
+from ..ir.ops.effects import guard
+from ..ir.program import Atom, Equation, Literal, Origin, Var
+from ..ir.types import ArrayType, dtype_name, type_of
+from .errors import LeakedTracerError, TracingError, UnsupportedError, explain
+from .place import Root
+from .site import current_site, name_of
+
+ACTIVE: ContextVar[Trace | None] = ContextVar("tapeless_trace", default=None)
+
+
+class Trace:
+    """A program under construction. `actual` holds the call's arguments, if there are any to look at."""
+
+    def __init__(self) -> None:
+        self.builder = Builder()
+        self.arrays: list[np.ndarray[Any, Any]] = []  # captured arrays, in the order of builder.captures
+        self._captured: dict[int, Value] = {}
+        self.closed = False
+        self._known: dict[Var, tuple[Any, bool]] = {}
+        self.roots: dict[Atom, Root] = {}  # the storage behind each input
+        self._guarded: set[Atom] = set()
+
+    # --------------------------------------------------------------------------------------------- inputs
+
+    def input(self, type_: ArrayType, name: str, actual: Any) -> Value:
+        """A new input; `actual` is its value in this call, or None when only its type is known."""
+        value = self.builder.input(type_, name)
+        assert isinstance(value.atom, Var)
+        if actual is not None:
+            self._known[value.atom] = (actual, True)
+        return value
+
+    def capture(self, array: np.ndarray[Any, Any]) -> Value:
+        """An array that the function found around it: passed by reference, so that later writes to it are seen."""
+        known = self._captured.get(id(array))
+        if known is None:
+            self.check_array(array)
+            known = self.builder.capture(type_of(np.asarray(array)), name_of(array))
+            self._captured[id(array)] = known
+            self.arrays.append(array)
+            assert isinstance(known.atom, Var)
+            self._known[known.atom] = (array, True)
+        return known
+
+    def check_array(self, array: Any) -> None:
+        """Refuse arrays that are not plain numeric ndarrays, by name."""
+        if type(array) is not np.ndarray:
+            raise UnsupportedError(
+                explain(
+                    f"{type(array).__module__}.{type(array).__qualname__} is not supported: its operations mean "
+                    "something else than an ndarray's",
+                    self.origin(),
+                    "np.asarray(...) of it before the call",
+                    "array-subclasses",
+                )
+            )
+        try:
+            dtype_name(array.dtype)
+        except TypeError:
+            raise UnsupportedError(
+                explain(
+                    f"an array of dtype {array.dtype} cannot be traced", self.origin(), "array.astype(float)", "dtypes"
+                )
+            ) from None
+
+    # ------------------------------------------------------------------------------------------- emission
+
+    def origin(self) -> Origin | None:
+        site = current_site()
+        return site.origin if site else None
+
+    def emit(self, op: Op, *operands: Any, **params: Any) -> Any:
+        """Record one operation at the user's current line and give its result the name it has there."""
+        self.check_open()
+        site = current_site()
+        self.builder.origin = site.origin if site else None
+        try:
+            result = self.builder.emit(op, *operands, **params)
+        except (TypeError, ValueError, IndexError) as error:
+            if site is not None and not getattr(error, "__notes__", None):
+                error.add_note(f"in {site.origin.function} at {site.origin}:  {site.origin.statement}")
+            raise
+        if site is not None and site.name and isinstance(result, Value):
+            self.name(result, site.name)
+        return result
+
+    def name(self, value: Value, name: str) -> None:
+        """Name a value as the user does, unless it has a name already."""
+        if isinstance(value.atom, Var) and not value.atom.named:
+            value.atom.name, value.atom.named = name, True
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise LeakedTracerError(
+                explain(
+                    "a traced value is used after the call that it belongs to has ended",
+                    self.origin(),
+                    "return the value from the function instead of storing it outside",
+                    "leaks",
+                )
+            )
+
+    # ------------------------------------------------------------------------------------ concrete values
+
+    def concrete(self, value: Value) -> tuple[Any, bool]:
+        """The value in this call, and whether it depends on an argument or a captured array.
+
+        Evaluates what has been recorded so far, each equation once. Raises TracingError when the arguments are only
+        known by their types.
+        """
+        if isinstance(value.atom, Literal):
+            return value.atom.value, False
+        todo: list[Equation] = []
+        self._collect(value.atom, todo)
+        with np.errstate(all="ignore"):
+            for equation in todo:
+                operands = [self._read(o) for o in equation.operands]
+                results = evaluate_equation(equation, [o[0] for o in operands])
+                depends = any(o[1] for o in operands)
+                for out, result in zip(equation.outs, results, strict=True):
+                    self._known[out] = (result, depends)
+        return self._known[value.atom]
+
+    def _read(self, atom: Atom) -> tuple[Any, bool]:
+        return (atom.value, False) if isinstance(atom, Literal) else self._known[atom]
+
+    def _collect(self, var: Var, todo: list[Equation]) -> None:
+        """Append the equations that are needed for var and not evaluated yet, operands first."""
+        stack: list[tuple[Var, bool]] = [(var, False)]
+        planned: set[Var] = set()
+        while stack:
+            current, ready = stack.pop()
+            if current in self._known or current in planned:
+                continue
+            equation = self.builder.definitions.get(current)
+            if equation is None:
+                raise _NeedsValue
+            if ready:
+                planned.update(equation.outs)
+                todo.append(equation)
+                continue
+            stack.append((current, True))
+            stack.extend((o, False) for o in equation.operands if isinstance(o, Var))
+
+    def number(self, value: Value, what: str) -> Any:
+        """The Python value of a 0-d value for Python's own use (a branch, a count); guarded if it can change."""
+        self.check_open()
+        try:
+            result, depends = self.concrete(value)
+        except _NeedsValue:
+            raise TracingError(
+                explain(
+                    f"Python needs {what} here, and only the types of the arguments are known",
+                    self.origin(),
+                    "np.where(condition, a, b) instead of a branch, or call the gradient with real arguments",
+                    "branches-ahead-of-time",
+                )
+            ) from None
+        result = result.item() if hasattr(result, "item") else result
+        if depends and value.atom not in self._guarded:
+            self._guarded.add(value.atom)
+            self.emit(guard, value, expected=result)
+        return result
+
+    def constant(self, value: Value) -> Any:
+        """The number, if the value is an integer that does not depend on any argument, else None."""
+        if value.ndim or value.dtype.kind not in "biu":
+            return None
+        try:
+            result, depends = self.concrete(value)
+        except _NeedsValue:
+            return None
+        return None if depends else value.dtype.type(result)
+
+
+class _NeedsValue(Exception):
+    """An input's value is needed that is known only by its type."""
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[Trace]:
+    """Make the trace the active one of this context, and close it at the end."""
+    token = ACTIVE.set(trace)
+    try:
+        yield trace
+    finally:
+        ACTIVE.reset(token)
+        trace.closed = True
