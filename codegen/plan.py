@@ -9,6 +9,7 @@ from ..ir.program import Equation, Literal, Program, Var
 
 END = 1 << 40  # the position of the return statement
 LONGEST_EXPRESSION = 60  # characters, roughly, that may be written inside another line
+_CONVERSIONS = {"python_number", "as_array"}  # written around what is returned
 _CHEAP_VIEWS = {"transpose", "expand_dims"}
 _IN_PLACE_OPERATORS = {"add", "subtract", "multiply", "divide"}
 
@@ -63,9 +64,8 @@ class _Planner:
         """A new buffer that is only made to be written into has the name of what it becomes."""
         for equation in reversed(self.equations):
             first = equation.operands[0] if equation.operands else None
-            accumulates = equation.op.update is not None or equation.op.name in _IN_PLACE_OPERATORS
-            if accumulates and isinstance(first, Var) and equation.outs and not first.name and equation.out.name:
-                if len(self.uses[first]) == 1 and equation.level > 0 or equation.op.update is not None:
+            if equation.op.update is not None and isinstance(first, Var) and equation.outs and equation.out.name:
+                if not first.name and first not in self.frozen:
                     first.name, first.named = equation.out.name, equation.out.named
 
     # ------------------------------------------------------------------------------------------------ inlining
@@ -76,8 +76,7 @@ class _Planner:
         for number in range(len(self.equations) - 1, -1, -1):
             if self._may_inline(number):
                 inlined.add(number)
-                uses = self.uses[self.equations[number].out]
-                self.reads_at[number] = max(self.reads_at[u] for u in uses)
+                self.reads_at[number] = self._line_of(number)
         for number, equation in enumerate(self.equations):
             size = 6
             for operand in equation.operands:
@@ -96,26 +95,32 @@ class _Planner:
         """The line of each equation, now that the long ones have lines of their own."""
         for number in range(len(self.equations) - 1, -1, -1):
             if number in inlined:
-                uses = self.uses[self.equations[number].out]
-                self.reads_at[number] = max(self.reads_at[u] for u in uses)
+                self.reads_at[number] = self._line_of(number)
             else:
                 self.reads_at[number] = number
+
+    def _line_of(self, number: int) -> int:
+        """The last line in which an inlined equation is written."""
+        return max((self.reads_at[u] for u in self.uses.get(self.equations[number].out, ())), default=END)
 
     def _may_inline(self, number: int) -> bool:
         equation = self.equations[number]
         if equation.op.effect or equation.op.update is not None or len(equation.outs) != 1:
             return False
         out = equation.out
+        uses = self.uses.get(out, [])
+        if out in self.outputs and not uses and equation.op.name in _CONVERSIONS:
+            return self.program.outputs.count(out) == 1
         if out.named or out in self.outputs:
             return False
-        uses = self.uses.get(out, [])
         if not uses or not (len(uses) == 1 or self._cheap(equation, len(uses))):
             return False
-        if any(self.equations[u].op.update is not None and self.equations[u].operands[0] is out for u in uses):
-            return False
+        for user in (self.equations[u] for u in uses):
+            if user.op.update is not None and not user.op.effect and user.operands[0] is out:
+                return False
         if not equation.operands and equation.op.name != "arange":
             return False
-        until = max(self.reads_at[u] for u in uses)
+        until = max((self.reads_at[u] for u in uses), default=END)
         return not any(
             number < update < until
             for operand in equation.operands
@@ -130,7 +135,8 @@ class _Planner:
         first = equation.operands[0] if equation.operands else None
         if equation.op.name in _CHEAP_VIEWS and isinstance(first, Var):
             return first.named and count <= 3
-        return False
+        element = equation.op.name == "getitem" and not equation.out.type.shape and len(equation.operands) == 1
+        return element and first in self.program.inputs and count <= 3
 
     # ------------------------------------------------------------------------------------------------- in place
 

@@ -119,6 +119,8 @@ def indexed_shape(shape: Shape, index: Index, array_types: Sequence[ArrayType]) 
                     index_shapes.append((-1,))
                     axis += type_.ndim
                     continue
+                if type_.dtype.kind not in "iu":
+                    raise IndexError("arrays used as indices must be of integer (or boolean) type")
                 index_shapes.append(type_.shape)
             else:
                 _check_integer(entry, axis, shape)

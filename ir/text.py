@@ -74,9 +74,19 @@ def print_equation(equation: Equation, names: Names) -> str:
 def _atom(atom: Atom, names: Names) -> str:
     if isinstance(atom, Var):
         return names(atom)
-    text = repr(atom.value.item() if isinstance(atom.value, np.generic) else atom.value)
-    text = re.sub(r"\b(inf|nan)\b", r"float('\1')", text)
+    text = _number_text(atom.value)
     return text if atom.type.weak else f"{dtype_name(atom.type.dtype)}({text})"
+
+
+def _number_text(value: Any) -> str:
+    """A number so that it can be read back to the bit: nan, inf and the sign of zero included."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, complex):
+        return f"complex({_number_text(value.real)}, {_number_text(value.imag)})"
+    if isinstance(value, float) and not np.isfinite(value):
+        return f"float('{value}')"
+    return repr(value)
 
 
 def _param(value: Any) -> str:
@@ -88,9 +98,7 @@ def _param(value: Any) -> str:
         return "_"
     if isinstance(value, tuple):
         return f"({', '.join(map(_param, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, float) and not np.isfinite(value):
-        return f"float('{value}')"
-    return "..." if value is Ellipsis else repr(value)
+    return "..." if value is Ellipsis else _number_text(value)
 
 
 # ----------------------------------------------------------------------------------------------------------- parse
@@ -151,7 +159,7 @@ def _read_equation(
     params = {k.arg: _read_param(k.value) for k in call.keywords if k.arg is not None}
     if len(targets) > 1:
         types = list(op.infer(*(o.type for o in operands), **params))
-    outs = tuple(Var(t, "" if n.startswith("_") else n) for n, t in zip(targets, types, strict=True))
+    outs = tuple(Var(t, "" if re.fullmatch(r"_\d+", n) else n) for n, t in zip(targets, types, strict=True))
     variables.update(zip(targets, outs, strict=True))
     return Equation(op, operands, params, outs, origin, level)
 
@@ -173,6 +181,8 @@ def _number(node: ast.expr) -> Any:
         return -_number(node.operand)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float":
         return float(ast.literal_eval(node.args[0]))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "complex":
+        return complex(*map(_number, node.args))
     return ast.literal_eval(node)
 
 

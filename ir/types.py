@@ -46,7 +46,7 @@ class ArrayType:
             return _PYTHON_NAME[self.dtype.kind]
         name = dtype_name(self.dtype)
         if not self.shape:
-            return "bool[]" if name == "bool" else name  # `bool` alone is Python's
+            return "bool[()]" if name == "bool" else name  # `bool` alone is Python's
         return f"{name}[{', '.join(map(str, self.shape))}]"
 
     @property
@@ -102,7 +102,7 @@ def parse_type(text: str) -> ArrayType:
     if name not in DTYPES:
         raise ValueError(f"{text!r}: there is no dtype {name!r}; known are {', '.join(DTYPES)}")
     shape = []
-    for dim in (dims or "").split(","):
+    for dim in (dims or "").replace("()", "").split(","):
         if not dim.strip():
             continue
         if not dim.strip().isdigit():

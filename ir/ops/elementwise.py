@@ -20,6 +20,9 @@ UNIT = (-0.9, 0.9)
 ABOVE_ONE = (1.1, 3.0)
 
 
+_ORDERINGS = (np.greater, np.greater_equal, np.less, np.less_equal)
+
+
 def _ufunc_rule(ufunc: np.ufunc, python_scalars: bool) -> Callable[..., ArrayType]:
     """The type rule of a ufunc. An operator applied to Python numbers alone gives a Python number (True counts as 1)."""
 
@@ -35,6 +38,8 @@ def _ufunc_rule(ufunc: np.ufunc, python_scalars: bool) -> Callable[..., ArrayTyp
 
     def binary_rule(a: ArrayType, b: ArrayType) -> ArrayType:
         if python_scalars and a.weak and b.weak:
+            if ufunc in _ORDERINGS and "c" in (a.dtype.kind, b.dtype.kind):
+                raise TypeError(f"{ufunc.__name__} is not defined between Python's complex numbers")
             return ArrayType((), ufunc_dtype(ufunc, number(a), number(b)), weak=True)
         return ArrayType(broadcast_shapes(a.shape, b.shape), ufunc_dtype(ufunc, a, b))
 

@@ -79,7 +79,6 @@ def set_item_vjp(
     g: Value, y: Value, x: Value, value: Value, *arrays: Value, index: Index
 ) -> tuple[Value | None, ...]:
     """The old value loses what was overwritten; the new one gets it, once: of repeated places the last write counts."""
-    dx = set_item(g, 0, *arrays, index=index)
     if value.literal is not None:
         dvalue = None
     elif any(a.dtype.kind == "b" for a in arrays):
@@ -88,6 +87,7 @@ def set_item_vjp(
         dvalue = getitem(g, *arrays, index=index)
         if not distinct(arrays):
             dvalue = where(survives(*arrays, index=index, shape=x.shape), dvalue, 0)
+    dx = set_item(g, 0, *arrays, index=index)  # after the read, so that it can be done in place
     return (dx, dvalue, *[None] * len(arrays))
 
 

@@ -15,7 +15,7 @@ from ..builder import Builder, Rule, Value
 from ..op import BY_NAME
 from ..program import Literal, Var
 from ..types import ArrayType, broadcast_shapes, result_dtype
-from .coefficients import COEFFICIENT_RULES, scaled_sum
+from .coefficients import COEFFICIENT_RULES, LONGEST_NUMBER, scaled_sum
 from .memory import MEMORY_RULES, overwritten_addition
 from .scatter import SCATTER_RULES, sum_of_scatter
 
@@ -49,9 +49,13 @@ def _parts_mix(builder: Builder, *operands: Value) -> bool:
 
 
 def _negated(builder: Builder, value: Value, *others: Value) -> Value | None:
-    """x where `value` is -x; not for integers that are promoted afterwards, since -(-128) wraps around."""
+    """x where `value` is -x; not for integers that are promoted afterwards, since -(-128) wraps around.
+
+    What the user, or a backward block, has given a name stays a line of its own.
+    """
     inner = _defined(builder, value, "negative")
-    if not inner or not (value.type.inexact or all(o.dtype == value.dtype for o in others)):
+    made = builder.definition(value)
+    if not inner or made is None or made.out.named or not (value.type.inexact or all(o.dtype == value.dtype for o in others)):
         return None
     return inner[0]
 
@@ -127,20 +131,39 @@ def power_of_one(builder: Builder, a: Value, b: Value) -> Value | None:
 
 
 def operand_not_broadcast(name: str) -> Rule:
-    """f(broadcast_to(s), x) = f(s, x) where x has the full shape already."""
+    """f(broadcast_to(s), x) = f(s, x) where x gives the result its shape already."""
 
     def not_broadcast(builder: Builder, a: Value, b: Value) -> Value | None:
-        inner = _defined(builder, a, "broadcast_to")
-        if inner and b.shape == a.shape and not inner[0].type.weak:
-            result: Value = builder.emit(BY_NAME[name], inner[0], b)
-            return result
-        inner = _defined(builder, b, "broadcast_to")
-        if inner and a.shape == b.shape and not inner[0].type.weak:
-            result = builder.emit(BY_NAME[name], a, inner[0])
-            return result
+        op = BY_NAME[name]
+        for place, operand in enumerate((a, b)):
+            inner = _defined(builder, operand, "broadcast_to")
+            if not inner:
+                continue
+            pair = (inner[0], b) if place == 0 else (a, inner[0])
+            if op.infer(pair[0].type, pair[1].type) == op.infer(a.type, b.type):
+                result: Value = builder.emit(op, *pair)
+                return result
         return None
 
     return not_broadcast
+
+
+def weak_number(name: str) -> Rule:
+    """f(dtype(c), x) = f(c, x) for a number c that takes the dtype of x by itself."""
+
+    def weak(builder: Builder, a: Value, b: Value) -> Value | None:
+        op = BY_NAME[name]
+        for place, operand in enumerate((a, b)):
+            inner = _defined(builder, operand, "astype")
+            if not inner or not inner[0].type.weak:
+                continue
+            pair = (inner[0], b) if place == 0 else (a, inner[0])
+            if op.infer(pair[0].type, pair[1].type) == op.infer(a.type, b.type):
+                result: Value = builder.emit(op, *pair)
+                return result
+        return None
+
+    return weak
 
 
 def reshape_again(builder: Builder, x: Value, *, shape: tuple[int, ...]) -> Value | None:
@@ -199,6 +222,35 @@ def copy_is_the_value(builder: Builder, x: Value) -> Value | None:
 def mask_with_itself(builder: Builder, a: Value, b: Value) -> Value | None:
     """m & m = m."""
     return a if _same(a, b) else None
+
+
+def fold_numbers(name: str) -> Rule:
+    """An operation on numbers alone is a number, and with an array of one number such an array."""
+
+    def folded(builder: Builder, a: Value, b: Value) -> Value | None:
+        filled = builder.definition(a, "filled") or builder.definition(b, "filled")
+        numbers = []
+        for operand in (a, b):
+            made = builder.definition(operand, "filled")
+            if isinstance(operand.atom, Literal):
+                numbers.append(operand.atom.value)
+            elif made is not None:
+                numbers.append(operand.dtype.type(made.params["value"]))
+            else:
+                return None
+        op = BY_NAME[name]
+        type_ = op.infer(a.type, b.type)
+        if type_.weak or (name == "divide" and numbers[1] == 0):
+            return None
+        result = type_.dtype.type(op.fun(*numbers)).item()
+        if len(repr(result)) > LONGEST_NUMBER:
+            return None
+        if filled is None:
+            return builder.value(type_.dtype.type(result))
+        whole: Value = builder.emit(BY_NAME["filled"], value=result, shape=type_.shape, dtype=type_.dtype)
+        return whole
+
+    return folded
 
 
 def adjoint_only(rule: Rule) -> Rule:
@@ -279,8 +331,10 @@ EXACT: dict[str, tuple[Rule, ...]] = {
 }
 
 ADJOINT: dict[str, tuple[Rule, ...]] = {
-    "multiply": (cancel_division, reuse_quotient),
-    "divide": (cancel_common_factor,),
+    "add": (fold_numbers("add"), weak_number("add")),
+    "subtract": (fold_numbers("subtract"), weak_number("subtract")),
+    "multiply": (fold_numbers("multiply"), weak_number("multiply"), cancel_division, reuse_quotient),
+    "divide": (fold_numbers("divide"), cancel_common_factor),
     "negative": (negate_difference,),
     "sum": (scaled_sum, sum_of_scatter),
     "index_add": (overwritten_addition,),

@@ -49,7 +49,7 @@ def scaled(builder: Builder, value: Value) -> Scaled:
 
 def _split(builder: Builder, value: Value) -> Scaled:
     equation = builder.definition(value) if value.type.inexact else None
-    if equation is None:
+    if equation is None or equation.out.named:  # what has a name stays a line of its own
         return Scaled(1, 1, value)
     operands = [Value(builder, o) for o in equation.operands]
     if equation.op.name == "negative":

@@ -103,6 +103,10 @@ def sum_of_scatter(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | 
         and _is_every_row(builder, arrays[0], x.shape[0])
         and arrays[1].shape in (arrays[0].shape, ())
     )
+    if one_per_row and added.ndim == 0:
+        strong = added if added.type == x.type.with_shape(()) else builder.emit(BY_NAME["astype"], added, dtype=x.dtype)
+        rows: Value = builder.emit(BY_NAME["broadcast_to"], strong, shape=(shape[0], 1) if keepdims else shape)
+        return rows
     if one_per_row and added.type == x.type.with_shape(shape):
         if not keepdims:
             return added

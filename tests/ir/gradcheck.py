@@ -57,6 +57,18 @@ def assert_close(actual: Any, expected: Any, tolerances: dict[str, float], dtype
     assert error <= tolerance, f"{message}: off by {error:.3g} at a scale of {scale:.3g}:\n{actual}\n{expected}"
 
 
+def same_bits(a: Any, b: Any) -> bool:
+    """Equal types and equal bits; one nan is as good as another."""
+    return type_of(a) == type_of(b) and _bits(a) == _bits(b)
+
+
+def _bits(x: Any) -> bytes:
+    array = np.array(x, order="C")
+    if array.dtype.kind == "c":
+        return _bits(array.real) + _bits(array.imag)
+    return (np.where(np.isnan(array), np.array(np.nan, array.dtype), array) if array.dtype.kind == "f" else array).tobytes()
+
+
 def random_like(rng: np.random.Generator, type_: ArrayType) -> Any:
     """Numbers of both signs, none near 0 or 1."""
 

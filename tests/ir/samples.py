@@ -259,7 +259,7 @@ PLAIN: dict[str, list[Sample]] = {
     "stop_gradient": TABLE["stop_gradient"],
     "guard": [Sample((np.bool_(True),), {"expected": True})],
     "store": [],
-    "mask_places": [],
+    "mask_places": each(MASK, axis=(0, 1), count=(3, 3)),
 }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def compare(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> None:
         assert rule == type_of(actual), f"{described}: NumPy gives {type_of(actual)}, the rule says {rule}"
         (found,) = evaluate(build_of_literals(op, operands, params), operands)
         assert type_of(found) == rule, f"{described}: the interpreter gives {type_of(found)}"
-        np.testing.assert_array_equal(found, actual, err_msg=described)
+        np.testing.assert_allclose(found, actual, rtol=1e-14 if rule is not None and rule.weak else 0, err_msg=described)
 
 
 @pytest.mark.parametrize("name", UFUNCS)
@@ -75,8 +75,11 @@ def compare(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> None:
 def test_ufunc(name: str, shapes: tuple[tuple[int, ...], ...]) -> None:
     op = BY_NAME[name]
     for operands in itertools.product(*operands_for_all_types(*shapes[: op.fun.nin])):
-        if name == "power" and operands == (2, 2) and type(operands[0]) is bool:
-            continue
+        types = [type_of(x) for x in operands]
+        if {str(t) for t in types} == {"complex", "f64"}:
+            continue  # complex.__add__ takes a np.float64 for a float: weak or strong depends on what holds the number
+        if name == "power" and types[0] == ArrayType(shapes[0], DTYPES["bool"]) and types[1].weak:
+            continue  # ndarray.__pow__ squares in another dtype than np.power, for booleans alone
         compare(op, operands, {})
 
 
@@ -180,7 +183,7 @@ def test_an_unknown_keyword_is_refused_by_name() -> None:
         BY_NAME["reshape"](x)
 
 
-@pytest.mark.parametrize("text", ["f64[2, 3]", "f64", "bool", "bool[]", "bool[0]", "c64[1]", "int", "float", "complex", "u16[4]"])
+@pytest.mark.parametrize("text", ["f64[2, 3]", "f64", "bool", "bool[()]", "bool[0]", "c64[1]", "int", "float", "complex", "u16[4]"])
 def test_types_round_trip(text: str) -> None:
     assert str(parse_type(text)) == text
 
