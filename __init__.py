@@ -2,6 +2,8 @@
 
 from .ir.ops.effects import GuardMiss
 from .runtime.api import grad, stop_gradient, value_and_grad
+from .runtime.checking import check_grads
+from .runtime.pullback import vjp
 from .tracer.errors import GradientError, LeakedTracerError, TapelessError, TracingError, UnsupportedError
 
 __version__ = "0.1.0"
@@ -12,7 +14,9 @@ __all__ = [
     "TapelessError",
     "TracingError",
     "UnsupportedError",
+    "check_grads",
     "grad",
     "stop_gradient",
     "value_and_grad",
+    "vjp",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
-from ..ir.types import ArrayType
+from ..ir.types import type_of
 from .names import Allocator, describe
 from .plan import END, Plan, plan
 from .source import Comment, Item
@@ -124,21 +124,25 @@ class Lowering:
 
     def _assign_name(self, number: int, equation: Equation, strictly_before: bool = False) -> str:
         out = equation.out
-        wish = out.name or describe(equation, self.names)
+        wish = out.name or describe(equation, self.names, self._made)
         until = self._until(number, out)
         name = self._allocator.take(wish, number - 1 if strictly_before else number, until)
         self.names[out] = name
         return name
+
+    def _made(self, var: Var) -> Equation | None:
+        number = self._definition.get(var)
+        return None if number is None else self.program.equations[number]
 
     def _until(self, number: int, out: Var) -> int:
         return max(self.plan.last_use.get(out, number), number)
 
     # -------------------------------------------------------------------------------------------- expressions
 
-    def expression(self, atom: Atom, literal_type: ArrayType | None = None) -> ast.expr:
+    def expression(self, atom: Atom) -> ast.expr:
         """An operand: a name, a number or the expression of an inlined equation."""
         if isinstance(atom, Literal):
-            return number_expression(atom.value, (literal_type or atom.type).weak)
+            return number_expression(atom.value, atom.type.weak)
         if atom in self.names:
             return ast.Name(self.names[atom], ast.Load())
         return self._value(self.program.equations[self._definition[atom]])
@@ -148,9 +152,11 @@ class Lowering:
             self.helpers[helper.__name__] = helper
         types = [o.type for o in equation.operands]
         operands = [
-            self.expression(o, _printed_type(equation, k) if isinstance(o, Literal) else None)
+            self.expression(_plain_literal(equation, k) if isinstance(o, Literal) else o)
             for k, o in enumerate(equation.operands)
         ]
+        if equation.op.name == "negative":
+            return _negative(operands[0])
         return expression(equation.op.template(types, dict(equation.params)), operands)
 
 
@@ -180,18 +186,36 @@ def _without_sign(node: ast.expr) -> ast.expr | None:
     return None
 
 
-def _printed_type(equation: Equation, place: int) -> ArrayType:
-    """A NumPy scalar may be printed as a plain number where that gives the same result type."""
-    literal = equation.operands[place].type
-    if literal.weak or not equation.op.elementwise or literal.dtype.kind not in "fciub":
+def _negative(operand: ast.expr) -> ast.expr:
+    """-(a * b) is written -a * b: the same number to the bit."""
+    if isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Mult | ast.Div):
+        return ast.BinOp(_negative(operand.left), operand.op, operand.right)
+    return ast.UnaryOp(ast.USub(), operand)
+
+
+def _plain_literal(equation: Equation, place: int) -> Literal:
+    """A number as a person writes it, where the result is the same: 2.0 for np.float64(2.0), 1 for 1.0."""
+    literal = equation.operands[place]
+    assert isinstance(literal, Literal)
+    if not equation.op.elementwise or literal.type.dtype.kind not in "fciub":
         return literal
-    weak = ArrayType((), np.dtype({"f": float, "c": complex, "b": bool}.get(literal.dtype.kind, int)), weak=True)
-    types = [weak if i == place else o.type for i, o in enumerate(equation.operands)]
-    try:
-        same = equation.op.infer(*types, **equation.params) == equation.out.type
-    except (TypeError, ValueError, OverflowError):
-        return literal
-    return weak if same else literal
+    value = literal.value.item() if isinstance(literal.value, np.generic) else literal.value
+    candidates = [value]
+    if isinstance(value, float) and equation.level > 0 and value.is_integer() and abs(value) < 2**53:
+        if equation.op.name in _WHOLE and repr(value) != "-0.0":
+            candidates.insert(0, int(value))
+    for candidate in candidates:
+        plain = Literal(candidate, type_of(candidate))
+        types = [plain.type if i == place else o.type for i, o in enumerate(equation.operands)]
+        try:
+            if equation.op.infer(*types, **equation.params) == equation.out.type:
+                return plain
+        except (TypeError, ValueError, OverflowError):
+            continue
+    return literal
+
+
+_WHOLE = {"add", "subtract", "multiply", "divide", "where"}
 
 
 def number_expression(value: Any, weak: bool) -> ast.expr:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Callable
 
-from ..ir.program import Equation, Var
+from ..ir.program import Atom, Equation, Var
 
 RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "scipy", "GuardMiss"})
 LONGEST = 24
@@ -56,10 +57,13 @@ def legal(name: str) -> str:
     return f"{cleaned}_" if cleaned in RESERVED else cleaned
 
 
-def describe(equation: Equation, known: dict[Var, str]) -> str:
-    """A speaking name for an unnamed value, from its operation and the names of its operands."""
+def describe(equation: Equation, known: dict[Var, str], made: Callable[[Var], Equation | None]) -> str:
+    """A speaking name for an unnamed value, from its operation and the names of its operands.
+
+    `made` gives the equation of an operand that is written inside the line and so has no name.
+    """
     op = equation.op.name
-    names = [known.get(o, "") if isinstance(o, Var) else "" for o in equation.operands]
+    names = [_operand_name(o, known, made) for o in equation.operands]
     if op in _BINARY and len(names) == 2 and all(names):
         wish = f"{names[0]}_{_BINARY[op]}_{names[1]}"
         if len(wish) <= LONGEST:
@@ -74,6 +78,17 @@ def describe(equation: Equation, known: dict[Var, str]) -> str:
         if len(wish) <= LONGEST:
             return wish
     return word
+
+
+def _operand_name(operand: Atom, known: dict[Var, str], made: Callable[[Var], Equation | None]) -> str:
+    if not isinstance(operand, Var):
+        return ""
+    if operand in known:
+        return known[operand]
+    equation = made(operand)
+    if equation is None or equation.op.name != "getitem":
+        return ""
+    return describe(equation, known, made)
 
 
 class Allocator:

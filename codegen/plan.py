@@ -49,6 +49,8 @@ class _Planner:
         for number, equation in enumerate(self.equations):
             if equation.op.update is not None and isinstance(equation.operands[0], Var):
                 self.updates.setdefault(self.owner[equation.operands[0]], []).append(number)
+        self.final = max((e.level for e in self.equations), default=0)
+        self.late = {out for e in self.equations for out in e.outs if e.level == self.final}  # made by the last pass
         self.reads_at = list(range(len(self.equations)))
         self.sizes = [0] * len(self.equations)
 
@@ -146,17 +148,12 @@ class _Planner:
             for operand in equation.operands:
                 if isinstance(operand, Var):
                     position = self.reads_at[number]
-                    if self.closure and equation.level > 0 and not self._backward_made(operand):
+                    if self.closure and equation.level == self.final and operand not in self.late:
                         position = END
                     last[operand] = max(last.get(operand, -1), position)
         for out in self.outputs:
             last[out] = END
         return last
-
-    def _backward_made(self, var: Var) -> bool:
-        if not hasattr(self, "_levels"):
-            self._levels = {out: e.level for e in self.equations for out in e.outs}
-        return self._levels.get(var, 0) > 0
 
     def _decide_in_place(self, result: Plan) -> None:
         members: dict[Var, list[Var]] = {}

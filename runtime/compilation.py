@@ -33,7 +33,7 @@ class Request:
     argnums: int | str | tuple[int | str, ...] = 0
     has_aux: bool = False
     with_value: bool = False
-    kind: str = "grad"  # or "vjp", "forward"
+    kind: str = "grad"  # or "vjp"
 
     @property
     def name(self) -> str:
@@ -261,40 +261,89 @@ def _named(value: Value, after: Value) -> Value:
     return value
 
 
-def seed_for(value: Value) -> Value:
-    """The cotangent 1 of a single number."""
-    return value.builder.value(1.0)
-
-
-def compile_gradient(
+def compile_request(
     request: Request, parameters: Parameters, signature: inspect.Signature, abstract: bool = False
 ) -> Stages:
     """Trace, differentiate, optimize, print and load. Raises what the function raises, or a TapelessError."""
     recording = record(request.function, parameters, abstract)
-    builder = recording.trace.builder
-    name = request.name
     wanted = targets(request, parameters, recording.arguments)
+    adjoint_of = pullback_program if request.kind == "vjp" else gradient_program
+    parts = adjoint_of(request, recording, wanted)
+    optimized = copy_shared_outputs(optimize(parts.adjoint), parts.fresh)
+    leaves = [path for a in recording.arguments for path, _ in a.structure.paths(a.name)]
+    checks = static_checks(recording.arguments)
+    described = describe(request, recording, wanted, parts.returned)
+    text = parameters_text(parameters, signature)
+    shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure)
+    generated = generate(optimized, shape, recording.origin.file, parts.cotangents)
+    guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
+    function = load(generated, request.name, recording.captured)
+    return Stages(
+        request, parts.trace, parts.adjoint, optimized, generated, recording.captured, function, described[1], guards
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What distinguishes a gradient from a pullback once the reverse pass is written."""
+
+    trace: Program
+    adjoint: Program
+    fresh: range  # the outputs that are handed out as arrays of their own
+    result: str  # the returned expression over the outputs
+    returned: str  # its types, for the docstring
+    closure: tuple[str, str] | None = None
+    cotangents: int = 0
+
+
+def gradient_program(request: Request, recording: Recording, wanted: list[Target]) -> Parts:
+    """The gradient of the single number that the function returns."""
+    builder = recording.trace.builder
     value, aux_structure, aux = check_scalar(request, recording)
-    trace = builder.program(name, recording.results, recording.origin)
-    gradients = differentiate(builder, [(value, seed_for(value))], wanted)
+    trace = builder.program(request.name, recording.results, recording.origin)
+    gradients = differentiate(builder, [(value, builder.value(1.0))], wanted)
     write_back(recording)
     if value.shape and request.with_value:
         value = reshape(value, shape=())
-    outputs = [*([value] if request.with_value else []), *gradients, *aux]
     if request.with_value:
         _name_value(value)
-    adjoint = builder.program(name, outputs, recording.origin)
+    outputs = [*([value] if request.with_value else []), *gradients, *aux]
+    adjoint = builder.program(request.name, outputs, recording.origin)
     first = int(request.with_value)
-    optimized = copy_shared_outputs(optimize(adjoint), range(first, first + len(gradients)))
-    text = result_text(request, wanted, aux_structure)
-    described = describe(request, parameters, recording, wanted, value, aux_structure)
-    leaves = [path for a in recording.arguments for path, _ in a.structure.paths(a.name)]
-    checks = static_checks(recording.arguments)
-    shape = Signature(name, parameters_text(parameters, signature), leaves, checks, text, *described)
-    generated = generate(optimized, shape, recording.origin.file)
-    guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
-    function = load(generated, name, recording.captured)
-    return Stages(request, trace, adjoint, optimized, generated, recording.captured, function, described[1], guards)
+    fresh = range(first, first + len(gradients))
+    shown = _gradient_types(request, wanted)
+    returned = f"{type_text(value.type)}, {shown}" if request.with_value else shown
+    result = result_text(request, wanted, aux_structure)
+    return Parts(trace, adjoint, fresh, result, returned + (", aux" if aux_structure is not None else ""))
+
+
+def pullback_program(request: Request, recording: Recording, wanted: list[Target]) -> Parts:
+    """The function's results, and the function from their cotangents to those of the arguments."""
+    builder = recording.trace.builder
+    trace = builder.program(request.name, recording.results, recording.origin)
+    cotangents = []
+    for number, result in enumerate(recording.results):
+        name = getattr(result.atom, "name", "") or ("y" if len(recording.results) == 1 else f"y{number}")
+        cotangents.append(builder.input(result.type, f"d{name}"))
+    gradients = differentiate(builder, list(zip(recording.results, cotangents, strict=True)), wanted)
+    write_back(recording)
+    adjoint = builder.program(request.name, [*recording.results, *gradients], recording.origin)
+    count = len(recording.results)
+    shown, place = structure_text(recording.result_structure, "out", 0)
+    parts = []
+    for target in wanted:
+        part, place = structure_text(target.structure, target.path, place)
+        parts.append(part)
+    pulled = f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    returned = f"{', '.join(type_text(r.type) for r in recording.results)}, pullback"
+    fresh = range(count, count + len(gradients))
+    return Parts(trace, adjoint, fresh, shown, returned, ("pullback", pulled), count)
+
+
+def _gradient_types(request: Request, wanted: list[Target]) -> str:
+    shown = ", ".join(type_text(t) for target in wanted for t in target.types)
+    several = isinstance(request.argnums, tuple) or sum(len(t.types) for t in wanted) > 1
+    return f"({shown})" if several else shown
 
 
 def _name_value(value: Value) -> None:
@@ -358,24 +407,18 @@ def result_text(request: Request, wanted: list[Target], aux: Structure | None) -
     return f"(({{0}}, {carried}), {gradients})" if request.with_value else f"({gradients}, {carried})"
 
 
-def describe(
-    request: Request, parameters: Parameters, recording: Recording, wanted: list[Target], value: Value, aux: Any
-) -> tuple[str, str]:
+def describe(request: Request, recording: Recording, wanted: list[Target], returned: str) -> tuple[str, str]:
     """The two lines of the docstring."""
     own = getattr(request.function, "__name__", "function")
     place = f" ({recording.origin})" if recording.origin.file else ""
-    what = "Value and gradient" if request.with_value else "Gradient"
+    what = "Value and pullback" if request.kind == "vjp" else "Value and gradient" if request.with_value else "Gradient"
     first = f"{what} of {own}{place} with respect to {', '.join(t.path for t in wanted)}."
     inputs = ", ".join(
         f"{path}: {type_text(t)}"
         for a in recording.arguments
         for (path, _), t in zip(a.structure.paths(a.name), a.types, strict=True)
     )
-    gradients = ", ".join(type_text(t) for target in wanted for t in target.types)
-    if isinstance(request.argnums, tuple) or sum(len(t.types) for t in wanted) > 1:
-        gradients = f"({gradients})"
-    returned = f"{type_text(value.type)}, {gradients}" if request.with_value else gradients
-    return first, f"{inputs}  ->  {returned}{', aux' if aux is not None else ''}"
+    return first, f"{inputs}  ->  {returned}"
 
 
 def type_text(type_: ArrayType) -> str:

@@ -16,8 +16,8 @@ from ..tracer.errors import TracingError, explain
 from ..tracer.state import Snapshot, snapshot
 from ..tracer.trace import ACTIVE
 from .binding import Parameters, bind, call_key, signature_of
-from .compilation import Request, Stages, compile_gradient
-from .nested import call_in_trace
+from .compilation import Request, Stages, compile_request
+from .nested import gradient_in_trace
 
 MAXIMUM = 128  # kinds of call that are kept
 MAXIMUM_PATHS = 32  # paths through branches that are kept for one kind of call
@@ -61,7 +61,7 @@ class GradientFunction:
         trace = ACTIVE.get()
         parameters = bind(self._signature, args, kwargs)
         if trace is not None:
-            return call_in_trace(trace, self._request, parameters)
+            return gradient_in_trace(trace, self._request, parameters)
         paths = self._paths.get(call_key(parameters))
         if paths is not None:
             for path in paths:
@@ -88,7 +88,7 @@ class GradientFunction:
                     return path
             self._misses.append(self._reason(parameters, known))
             before = snapshot(self._request.function)
-            stages = compile_gradient(self._request, parameters, self._signature)
+            stages = compile_request(self._request, parameters, self._signature)
             path = Path(stages, before)
             self._paths[key] = [path, *known][:MAXIMUM_PATHS]
             self._paths.move_to_end(key)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..ir.builder import Value
+from ..ir.ops.elementwise import positive
 from ..ir.ops.shape import copy
 from ..tracer.array import ArrayTracer, ScalarTracer, lift, wrap
 from ..tracer.function import Argument, Recording, function_origin
 from ..tracer.place import Root
-from ..tracer.structure import flatten, rebuild, unflatten
+from ..tracer.structure import Structure, flatten, rebuild, unflatten
 from ..tracer.trace import Trace
 from .binding import Parameters
-from .compilation import Request, Target, check_scalar, differentiate, seed_for, targets
+from .compilation import Request, Target, check_scalar, differentiate, targets
 
 
-def call_in_trace(trace: Trace, request: Request, parameters: Parameters) -> Any:
-    """The gradient as stand-ins. The differentiated values are copies, so that what else uses them counts apart."""
+def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Recording, list[Target]]:
+    """Run the function on copies of the arguments, so that whatever else uses these counts apart."""
     arguments: list[Argument] = []
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     for name, kind, value in parameters:
         leaves, structure = flatten(value)
-        lifted = [lift(trace, leaf) for leaf in leaves]
-        values = [trace.emit(copy, v) if v.type.shape or not v.type.weak else _same(trace, v) for v in lifted]
+        values = [_separate(trace, lift(trace, leaf)) for leaf in leaves]
         standins = [ArrayTracer(trace, Root(v)) if v.ndim else ScalarTracer(trace, Root(v)) for v in values]
         arguments.append(Argument(name, structure, [v.type for v in values], values))
         rebuilt = unflatten(structure, iter(standins))
@@ -35,37 +37,50 @@ def call_in_trace(trace: Trace, request: Request, parameters: Parameters) -> Any
         else:
             positional.append(rebuilt)
     wanted = targets(request, parameters, arguments)
-    result = request.function(*positional, **keywords)
-    leaves, structure = flatten(result)
-    recording = Recording(
-        trace, arguments, [lift(trace, leaf) for leaf in leaves], structure, function_origin(request.function)
-    )
+    leaves, structure = flatten(request.function(*positional, **keywords))
+    results = [lift(trace, leaf) for leaf in leaves]
+    return Recording(trace, arguments, results, structure, function_origin(request.function)), wanted
+
+
+def _separate(trace: Trace, value: Value) -> Value:
+    """The same value as a variable of its own; a Python number stays one."""
+    apart: Value = trace.emit(positive if value.type.weak else copy, value)
+    return apart
+
+
+def gradient_in_trace(trace: Trace, request: Request, parameters: Parameters) -> Any:
+    """What the gradient function returns, as stand-ins."""
+    recording, wanted = record_in_trace(trace, request, parameters)
     value, aux_structure, aux = check_scalar(request, recording)
-    level = trace.builder.level
-    gradients = iter(differentiate(trace.builder, [(value, seed_for(value))], wanted))
-    trace.builder.level = level
-    built = [_rebuilt(trace, target, gradients) for target in wanted]
-    result = tuple(built) if isinstance(request.argnums, tuple) else built[0]
+    result = _differentiated(trace, [(value, trace.builder.value(1.0))], wanted)
+    gradients = tuple(result) if isinstance(request.argnums, tuple) else result[0]
     carried = unflatten(aux_structure, (wrap(trace, v) for v in aux)) if aux_structure is not None else None
     if request.with_value:
         first = wrap(trace, value)
-        return ((first, carried), result) if request.has_aux else (first, result)
-    return (result, carried) if request.has_aux else result
+        return ((first, carried), gradients) if request.has_aux else (first, gradients)
+    return (gradients, carried) if request.has_aux else gradients
 
 
-def _same(trace: Trace, value: Any) -> Any:
-    """A Python number as a value of its own, still a Python number."""
-    from ..ir.ops.elementwise import positive
+def pullback_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Any, Callable[[Any], Any]]:
+    """The function's results, and a pullback that records a reverse pass each time it is called."""
+    recording, wanted = record_in_trace(trace, request, parameters)
 
-    return trace.emit(positive, value)
+    def pullback(cotangent: Any) -> Any:
+        leaves, _ = flatten(cotangent)
+        seeds = list(zip(recording.results, (lift(trace, leaf) for leaf in leaves), strict=True))
+        return tuple(_differentiated(trace, seeds, wanted))
+
+    return unflatten(recording.result_structure, (wrap(trace, v) for v in recording.results)), pullback
 
 
-def _rebuilt(trace: Trace, target: Target, gradients: Any) -> Any:
-    def build(structure: Any) -> Any:
-        if structure.kind == "leaf":
-            return wrap(trace, next(gradients))
-        if structure.kind == "static":
-            return None
-        return rebuild(structure, [build(child) for child in structure.children])
+def _differentiated(trace: Trace, seeds: list[tuple[Value, Value]], wanted: list[Target]) -> list[Any]:
+    gradients = iter(differentiate(trace.builder, seeds, wanted))
+    return [_built(trace, target.structure, gradients) for target in wanted]
 
-    return build(target.structure)
+
+def _built(trace: Trace, structure: Structure, gradients: Iterator[Value]) -> Any:
+    if structure.kind == "leaf":
+        return wrap(trace, next(gradients))
+    if structure.kind == "static":
+        return None
+    return rebuild(structure, [_built(trace, child, gradients) for child in structure.children])

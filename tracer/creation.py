@@ -20,7 +20,7 @@ from ..ir.ops.elementwise import astype
 from ..ir.ops.shape import arange, constant, filled, full, stack
 from .array import Tracer, lift, wrap
 from .errors import UnsupportedError, explain
-from .site import is_user_code
+from .site import is_recorded_code
 from .trace import ACTIVE, Trace
 
 LARGEST_CONSTANT = 1000  # elements; larger ones stay plain arrays, captured by reference
@@ -179,7 +179,7 @@ def _replacement(name: str) -> Callable[..., Any]:
     @wraps(original)
     def create(*args: Any, **kwargs: Any) -> Any:
         trace = ACTIVE.get()
-        if trace is None or not is_user_code(sys._getframe(1).f_code):
+        if trace is None or not is_recorded_code(sys._getframe(1).f_code):
             return original(*args, **kwargs)
         result = traced(trace, *args, **kwargs)
         return original(*args, **kwargs) if result is NotImplemented else result

@@ -16,6 +16,7 @@ from ..ir.ops.elementwise import astype, where
 from ..ir.ops.indexing import index_add
 from ..ir.ops.reduction import max_, min_, prod, sum_
 from ..ir.program import Var
+from ..ir.types import type_of
 from .array import ArrayTracer, Tracer, lift, wrap
 from .errors import TracingError, UnsupportedError, explain
 from .functions import FUNCTIONS
@@ -132,6 +133,16 @@ def _at(trace: Trace, ufunc: np.ufunc, target: Any, key: Any, amount: Any) -> No
     index, arrays = encode_index(trace, target.shape, key)
     value = lift(trace, amount)
     target.write_through(index_add, value if ufunc is np.add else -value, *arrays, index=index)
+
+
+def apply(op: Op, *operands: Any, **params: Any) -> Any:
+    """An operation that NumPy has no function for: recorded if an operand is traced, else computed."""
+    traced = next((o for o in operands if isinstance(o, Tracer)), None)
+    if traced is None:
+        op.infer(*(type_of(o) for o in operands), **params)
+        return op.fun(*operands, **params)
+    trace = traced._trace
+    return wrap(trace, trace.emit(op, *(lift(trace, o) for o in operands), **params))
 
 
 # ------------------------------------------------------------------------------------------------- array functions

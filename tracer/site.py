@@ -30,6 +30,15 @@ def is_user_code(code: CodeType) -> bool:
     return "site-packages" in file or not file.startswith(_LIBRARIES)
 
 
+_RECORDED = os.path.join(_PACKAGE, "nn.py")
+
+
+@lru_cache(maxsize=None)
+def is_recorded_code(code: CodeType) -> bool:
+    """Whether it is the user's code or that of `nn`, whose plain NumPy is recorded as if the user had written it."""
+    return is_user_code(code) or os.path.abspath(code.co_filename) == _RECORDED
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where an operation was written, and the name that its result gets there ('' if none)."""
@@ -48,22 +57,26 @@ def user_frame() -> FrameType | None:
 
 
 def current_site() -> Site | None:
-    """The user's expression that is being evaluated right now."""
-    frame = user_frame()
-    if frame is None:
+    """The expression that is being evaluated right now; its origin is always in the user's own code."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_recorded_code(frame.f_code):
+        frame = frame.f_back
+    user = user_frame()
+    if frame is None or user is None:
         return None
     site = _site(frame.f_code, frame.f_lasti)
+    origin = site.origin if frame is user else _site(user.f_code, user.f_lasti).origin
     if not site.returned:
-        return site
+        return site if frame is user else Site(origin, site.name)
     caller = frame.f_back
-    while caller is not None and is_user_code(caller.f_code):
+    while caller is not None and is_recorded_code(caller.f_code):
         outer = _site(caller.f_code, caller.f_lasti)
         if outer.name:
-            return Site(site.origin, outer.name)
+            return Site(origin, outer.name)
         if not outer.returned:
             break
         caller = caller.f_back
-    return site
+    return site if frame is user else Site(origin, "")
 
 
 @lru_cache(maxsize=65536)

@@ -227,7 +227,11 @@ def _overlap_text(windows: ArrayType, *, shape: Shape, axis: tuple[int, ...]) ->
 
 @op(name="overlap_add", fun=overlap_add, python=_overlap_text, helpers=(overlap_add,))
 def overlap(windows: ArrayType, *, shape: Shape, axis: tuple[int, ...]) -> ArrayType:
-    return windows.with_shape(shape)
+    result = windows.with_shape(shape)
+    window = windows.shape[len(shape) :]
+    if sliding_window_view.infer(result, window_shape=window, axis=axis).shape != windows.shape:
+        raise ValueError(f"windows of shape {windows.shape} are not those of an array of shape {shape}")
+    return result
 
 
 @sliding_window_view.vjp

@@ -114,7 +114,10 @@ def _survives_text(*arrays: ArrayType, index: Index, shape: Shape) -> str:
 
 @op(name="survives", fun=_survives, python=_survives_text, rule=NONDIFF, helpers=(last_write,))
 def survives(*arrays: ArrayType, index: Index, shape: Shape) -> ArrayType:
-    return ArrayType(indexed_shape(shape, index, arrays), np.dtype(bool))
+    written = indexed_shape(shape, index, arrays)
+    if -1 in written:
+        raise IndexError("how many elements a boolean mask selects is not known from its type")
+    return ArrayType(written, np.dtype(bool))
 
 
 def _index_add(x: Any, value: Any, *arrays: Any, index: Index, distinct: bool) -> Any:

@@ -82,6 +82,7 @@ def _others_text(x: ArrayType, *, axis: Axis) -> str:
 
 @op(name="others_product", fun=others_product, python=_others_text, helpers=(others_product,), domain=((0.5, 2.0),))
 def _others(x: ArrayType, *, axis: Axis = None) -> ArrayType:
+    normalize_axes(axis, x.ndim)
     return x.strong()
 
 
@@ -155,11 +156,13 @@ def count_nonzero(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) ->
 
 @op(np.argmax, python=_reduction_text("argmax"), rule=NONDIFF)
 def argmax(x: ArrayType, *, axis: int | None = None, keepdims: bool = False) -> ArrayType:
+    _check_not_empty(x, axis, "argmax")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp))
 
 
 @op(np.argmin, python=_reduction_text("argmin"), rule=NONDIFF)
 def argmin(x: ArrayType, *, axis: int | None = None, keepdims: bool = False) -> ArrayType:
+    _check_not_empty(x, axis, "argmin")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp))
 
 

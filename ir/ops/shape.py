@@ -290,7 +290,8 @@ def _full(x: Any, *, shape: Shape) -> Any:
 @op(name="full", fun=_full, python=_full_text, numbered=False, elementwise=True)
 def full(x: ArrayType, *, shape: Shape) -> ArrayType:
     """A new array filled by broadcasting x."""
-    broadcast_shapes(x.shape, shape)
+    if broadcast_shapes(x.shape, shape) != shape:
+        raise ValueError(f"could not broadcast input array from shape {x.shape} into shape {shape}")
     return x.with_shape(shape)
 
 

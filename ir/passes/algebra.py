@@ -219,6 +219,11 @@ def copy_is_the_value(builder: Builder, x: Value) -> Value | None:
     return x if not x.type.weak else None
 
 
+def plus_sign(builder: Builder, x: Value) -> Value | None:
+    """+x = x."""
+    return x if builder.level > 0 or x.type.weak else None
+
+
 def mask_with_itself(builder: Builder, a: Value, b: Value) -> Value | None:
     """m & m = m."""
     return a if _same(a, b) else None
@@ -318,6 +323,7 @@ EXACT: dict[str, tuple[Rule, ...]] = {
     "add": (add_negated, add_twice, operand_not_broadcast("add")),
     "subtract": (subtract_negated, subtract_zero, operand_not_broadcast("subtract")),
     "negative": (negate_twice,),
+    "positive": (plus_sign,),
     "power": (power_of_one,),
     "reshape": (reshape_again,),
     "transpose": (transpose_again,),

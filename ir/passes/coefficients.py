@@ -93,7 +93,7 @@ def _reduced(num: Number, den: Number) -> tuple[Number, Number]:
         num, den = -num, -den
     if den != 1 and num % den == 0:
         num, den = num / den, 1
-    elif num not in (0, 1, -1) and den % num == 0:
+    elif den != 1 and num not in (0, 1, -1) and den % num == 0:
         num, den = (1, den / num) if num > 0 else (-1, den / -num)
     return _whole(num), _whole(den)
 

@@ -31,6 +31,29 @@ def disjoint(a: Index, b: Index, shape: Shape) -> bool:
     return False
 
 
+def covers(written: Index, read: Index, shape: Shape) -> bool:
+    """Whether everything that `read` names lies surely within `written`; both static, of equal length."""
+    if len(written) != len(read) or len(written) > len(shape):
+        return False
+    for one, other, n in zip(written, read, shape, strict=False):
+        outer, inner = _span(one, n), _span(other, n)
+        if outer is None or inner is None or not all(i in outer for i in (inner[:1] or ())) or inner[-1] not in outer:
+            return False
+        if len(inner) > 1 and inner.step % outer.step:
+            return False
+    return True
+
+
+def store_number(builder: Builder, x: Value, value: Value, *arrays: Value, index: Index) -> Value | None:
+    """Writing an array of one number is writing the number."""
+    filled = builder.definition(value, "filled")
+    if filled is None or not value.shape:
+        return None
+    number = x.dtype.type(filled.params["value"])
+    result: Value = builder.emit(BY_NAME["set_item"], x, number.item(), *arrays, index=index)
+    return result
+
+
 def read_past_writes(builder: Builder, x: Value, *arrays: Value, index: Index) -> Value | None:
     """set_item(y, v, i)[i] = v; set_item(y, v, i)[j] = y[j] where i and j have nothing in common; full(c)[j] = c.
 
@@ -49,6 +72,10 @@ def read_past_writes(builder: Builder, x: Value, *arrays: Value, index: Index) -
             stored = Value(builder, equation.operands[1])
             read = BY_NAME["getitem"].infer(x.type, index=index)
             return stored if stored.type == read else None
+        number = Value(builder, equation.operands[1]).literal
+        if equation.op.name == "set_item" and number is not None and covers(written, index, x.shape):
+            shape = BY_NAME["getitem"].infer(x.type, index=index).shape
+            return None if shape else builder.value(x.dtype.type(number))
         if not disjoint(written, index, x.shape):
             break
         current = Value(builder, equation.operands[0])
@@ -85,4 +112,7 @@ def overwritten_addition(
     return result
 
 
-MEMORY_RULES: dict[str, tuple[Rule, ...]] = {"getitem": (read_past_writes,)}
+MEMORY_RULES: dict[str, tuple[Rule, ...]] = {
+    "getitem": (read_past_writes,),
+    "set_item": (store_number,),
+}

@@ -19,7 +19,7 @@ LITERALS: tuple[Any, ...] = (
     *(complex("nan+infj"), np.float32(0.1), np.float64(-0.0), np.int8(-3), np.bool_(True), np.complex64(1 - 2j), np.float16("inf")),
 )
 TYPES = ("f64[2, 3]", "f64[3]", "f64", "f64[2, 1]", "f64[3, 3]", "c128[2, 3]", "i64[3]", "bool[2, 3]", "f32[2, 3]", "float")
-FEW = [n for n in NAMES if not BY_NAME[n].effect]
+FEW = [n for n in NAMES if not BY_NAME[n].effect and n != "mask_places"]  # its count is right only behind a guard
 
 
 class Writer:
@@ -88,7 +88,12 @@ def random_program(seed: int, strange: bool = True, orders: int = 2) -> tuple[Pr
         writer.write()
     outputs = writer.values[-3:]
     for _ in range(int(writer.rng.integers(orders + 1))):
-        found = writer.differentiate()
+        try:
+            found = writer.differentiate()
+        except TypeError as error:
+            if "Python's complex numbers" not in str(error):  # which have no order, so an extremum of two has no winner
+                raise
+            found = []
         writer.values += found
         outputs = outputs + found
     return writer.builder.program("f", outputs), writer.arguments

@@ -135,7 +135,7 @@ def test_random_programs(seed: int) -> None:
     with np.errstate(all="ignore"):
         try:
             expected = evaluate(program, arguments)
-        except (ValueError, OverflowError, ZeroDivisionError, Warning):
+        except (TypeError, ValueError, OverflowError, ZeroDivisionError, Warning):
             return
         for a, b in zip(expected, evaluate(read, arguments), strict=True):
             assert same_bits(a, b)

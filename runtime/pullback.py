@@ -1,0 +1,97 @@
+"""vjp: a function's value and the map from cotangents of its results to cotangents of its arguments."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ir.types import ArrayType, type_of
+from ..tracer.errors import GradientError, explain
+from ..tracer.structure import Structure, flatten
+from ..tracer.trace import ACTIVE
+from .binding import bind, signature_of
+from .compilation import Request
+from .gradient import GradientFunction
+from .nested import pullback_in_trace
+
+_known: weakref.WeakKeyDictionary[Callable[..., Any], dict[int, GradientFunction]] = weakref.WeakKeyDictionary()
+
+
+class Pullback:
+    """The transposed derivative at one point. Call it with a cotangent of the result's structure and shape."""
+
+    def __init__(self, function: Callable[..., Any], structure: Structure, types: list[ArrayType], source: str) -> None:
+        self._function = function
+        self._structure = structure
+        self._types = types
+        self.source = source
+
+    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
+        """One cotangent for each argument. GradientError when the cotangent does not fit the result."""
+        leaves, structure = flatten(cotangent)
+        if structure.kind == "static" and self._structure.kind == "leaf" and isinstance(cotangent, int):
+            leaves, structure = [float(cotangent)], self._structure
+        if len(leaves) != len(self._types):
+            raise GradientError(
+                explain(
+                    f"the cotangent has {len(leaves)} array(s), the function's result has {len(self._types)}",
+                    fix="pass a cotangent with the structure of the result",
+                    anchor="cotangents",
+                )
+            )
+        cast = [self._fit(leaf, type_) for leaf, type_ in zip(leaves, self._types, strict=True)]
+        result: tuple[Any, ...] = self._function(*cast)
+        return result
+
+    def _fit(self, leaf: Any, type_: ArrayType) -> Any:
+        given = type_of(leaf)
+        if given.shape != type_.shape:
+            raise GradientError(
+                explain(
+                    f"the cotangent has shape {given.shape}, the function's result {type_.shape}",
+                    fix=f"np.broadcast_to(cotangent, {type_.shape})",
+                    anchor="cotangents",
+                )
+            )
+        if type_.weak or (given.dtype == type_.dtype and not given.weak):
+            return leaf
+        return np.asarray(leaf, dtype=type_.dtype)[()]
+
+
+def vjp(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """(fun(*primals), pullback), where pullback(cotangent) returns one gradient for each primal.
+
+    The pullback may be called many times, and keeps what it needs of the primals, whatever happens to them later.
+    Raises as `grad` does; the results of fun may be arrays of any shape in any structure.
+    """
+    request = Request(fun, tuple(range(len(primals))), kind="vjp")
+    trace = ACTIVE.get()
+    if trace is not None:
+        return pullback_in_trace(trace, request, bind(signature_of(fun), primals, {}))
+    compiled = _compiled(fun, request)
+    kept = tuple(_kept(primal) for primal in primals)
+    out, pullback = compiled(*kept)
+    stages = compiled.lower(*kept)
+    leaves, structure = flatten(out)
+    types = [output.type for output in stages.adjoint.outputs[: len(leaves)]]
+    return out, Pullback(pullback, structure, types, stages.source)
+
+
+def _compiled(fun: Callable[..., Any], request: Request) -> GradientFunction:
+    """One compiled function for each function and number of arguments, for as long as the function lives."""
+    count = len(request.argnums) if isinstance(request.argnums, tuple) else 1
+    try:
+        return _known.setdefault(fun, {}).setdefault(count, GradientFunction(request))
+    except TypeError:  # a callable that cannot be referenced weakly
+        return GradientFunction(request)
+
+
+def _kept(value: Any) -> Any:
+    """A copy that later writes do not reach."""
+    from ..tracer.structure import unflatten
+
+    leaves, structure = flatten(value)
+    return unflatten(structure, iter([np.array(x) if isinstance(x, np.ndarray) else x for x in leaves]))
