@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..builder import Builder, Rule, Value
 from ..op import BY_NAME
 from ..program import Literal, Var
@@ -38,6 +40,8 @@ def _keeps_type(x: Value, *others: Value) -> bool:
     """Whether an elementwise operation of x with the others has the type of x."""
     if any(not o.type.weak and o.type.dtype != x.dtype for o in others):
         return False
+    if x.type.weak and x.dtype.kind == "b":
+        return False  # True * True is 1
     shape = broadcast_shapes(x.shape, *(o.shape for o in others))
     weak = x.type.weak and all(o.type.weak for o in others)
     return shape == x.shape and result_dtype(x.type, *(o.type for o in others)) == x.dtype and weak == x.type.weak
@@ -127,7 +131,7 @@ def subtract_zero(builder: Builder, a: Value, b: Value) -> Value | None:
 
 def power_of_one(builder: Builder, a: Value, b: Value) -> Value | None:
     """x ** 1 = x."""
-    return a if _is(b, 1) and a.type.inexact and _keeps_type(a, b) else None
+    return a if _is(b, 1) and a.type.inexact and _keeps_type(a, b) and not _parts_mix(builder, a) else None
 
 
 def operand_not_broadcast(name: str) -> Rule:
@@ -247,7 +251,8 @@ def fold_numbers(name: str) -> Rule:
         type_ = op.infer(a.type, b.type)
         if type_.weak or (name == "divide" and numbers[1] == 0):
             return None
-        result = type_.dtype.type(op.fun(*numbers)).item()
+        with np.errstate(all="ignore"):
+            result = type_.dtype.type(op.fun(*numbers)).item()
         if len(repr(result)) > LONGEST_NUMBER:
             return None
         if filled is None:
