@@ -76,35 +76,49 @@ def max_pool2d(x: Array, size: Size, stride: Size | None = None, padding: Size =
     The stride is the size unless it is given; padding counts as minus infinity. Where several elements of a window are
     the maximum, they share its gradient equally. Raises ValueError for a window larger than the padded image.
     """
-    windows, axes = _windows(x, size, stride, padding, -np.inf)
+    kernel, by, (rows, columns) = _pooling(x, size, stride, padding)
+    if rows or columns:
+        n, c, h, w = np.shape(x)
+        padded = np.full((n, c, h + 2 * rows, w + 2 * columns), -np.inf, dtype=x.dtype)
+        padded[:, :, rows : rows + h, columns : columns + w] = x
+        x = padded
+    windows, axes = _windows(x, kernel, by)
     return windows.max(axis=axes)
 
 
 def avg_pool2d(x: Array, size: Size, stride: Size | None = None, padding: Size = 0) -> Array:
     """The mean of each window, shapes and errors as for `max_pool2d`; padding counts as zeros in the mean."""
-    windows, axes = _windows(x, size, stride, padding, 0)
+    kernel, by, (rows, columns) = _pooling(x, size, stride, padding)
+    if rows or columns:
+        padded = np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)))
+        x = padded
+    windows, axes = _windows(x, kernel, by)
     return windows.mean(axis=axes)
 
 
-def _windows(x: Array, size: Size, stride: Size | None, padding: Size, fill: float) -> tuple[Array, tuple[int, int]]:
-    """The windows of an image and their axes: a reshape where they lie side by side, else a sliding window."""
+def _pooling(x: Array, size: Any, stride: Any, padding: Any) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """The sizes of a pooling as pairs, checked against the image."""
     if np.ndim(x) != 4:
         raise ValueError(f"pooling takes x[n, c, h, w], not shape {np.shape(x)}")
-    kh, kw = _pair(size, "size", 1)
-    sh, sw = (kh, kw) if stride is None else _pair(stride, "stride", 1)
-    rows, columns = _pair(padding, "padding", 0)
-    if rows > kh // 2 or columns > kw // 2:
-        raise ValueError(f"the padding {padding} of a pooling must be at most half of its size {size}")
-    if rows or columns:
-        x = np.pad(x, ((0, 0), (0, 0), (rows, rows), (columns, columns)), constant_values=fill)
-    n, c, h, w = np.shape(x)
-    if h < kh or w < kw:
-        raise ValueError(f"a pooling window of {kh} x {kw} is larger than the padded image of {h} x {w}")
-    if (sh, sw) != (kh, kw):
-        windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), axis=(2, 3))
-        return windows[:, :, ::sh, ::sw], (4, 5)
+    kernel, around = _pair(size, "size", 1), _pair(padding, "padding", 0)
+    by = kernel if stride is None else _pair(stride, "stride", 1)
+    for n, k, p in zip(np.shape(x)[2:], kernel, around, strict=True):
+        if p > k // 2:
+            raise ValueError(f"the padding {padding} of a pooling must be at most half of its size {size}")
+        if n + 2 * p < k:
+            raise ValueError(f"a pooling window of size {size} is larger than the image of shape {np.shape(x)}")
+    return kernel, by, around
+
+
+def _windows(x: Array, size: tuple[int, int], stride: tuple[int, int]) -> tuple[Array, tuple[int, int]]:
+    """The windows of images, and their axes: a reshape where they lie side by side, else sliding windows."""
+    (n, c, h, w), (kh, kw), (sh, sw) = np.shape(x), size, stride
+    if size != stride:
+        windows = np.lib.stride_tricks.sliding_window_view(x, size, axis=(2, 3))
+        return (windows if stride == (1, 1) else windows[:, :, ::sh, ::sw]), (4, 5)
     if h % kh or w % kw:
-        x = x[:, :, : h - h % kh, : w - w % kw]
+        cropped = x[:, :, : h - h % kh, : w - w % kw]
+        x = cropped
     windows = x.reshape(n, c, h // kh, kh, w // kw, kw)
     return windows, (3, 5)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.op import BY_NAME
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
 from ..ir.types import type_of
 from .names import Allocator, describe
@@ -95,8 +96,16 @@ class Lowering:
 
     def _update(self, equation: Equation, target: ast.expr) -> ast.stmt:
         operands = [target, *(self.expression(o) for o in equation.operands[1:])]
-        template = equation.op.update_template([o.type for o in equation.operands], dict(equation.params))
+        op, params = equation.op, dict(equation.params)
+        if op.name == "index_add" and params["distinct"] and self._fresh_zeros(equation.operands[0]):
+            op, params = BY_NAME["set_item"], {"index": params["index"]}  # what is added to 0 is written
+        template = op.update_template([o.type for o in equation.operands], params)
         return _subtracted(statement(template, operands))
+
+    def _fresh_zeros(self, atom: Atom) -> bool:
+        definition = self._definition.get(atom) if isinstance(atom, Var) else None
+        made = self.program.equations[definition] if definition is not None else None
+        return made is not None and made.op.name == "filled" and made.params["value"] == 0
 
     def _guard(self, equation: Equation) -> ast.stmt:
         self.guarded = True

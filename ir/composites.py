@@ -12,7 +12,7 @@ from .builder import Builder, Value
 from .ops.elementwise import where
 from .ops.reduction import reduced_size, restore_dims, sum_
 from .program import Equation
-from .types import normalize_axes
+from .types import Shape, normalize_axes
 
 Match = tuple[Value, Callable[[Value], Value]]
 
@@ -24,27 +24,10 @@ def softmax(builder: Builder, equation: Equation) -> Match | None:
     """
     numerator, denominator = (Value(builder, o) for o in equation.operands)
     exponential = builder.definition(numerator, "exp")
-    if exponential is None:
+    axes = _summed_axes(builder, denominator, exponential)
+    if exponential is None or axes is None:
         return None
-    total = builder.definition(denominator, "sum")
-    added_dims = builder.definition(denominator, "expand_dims")
-    if added_dims is not None:
-        total = builder.definition(Value(builder, added_dims.operands[0]), "sum")
-    if total is None or total.operands[0] is not exponential.out:
-        return None
-    axes = normalize_axes(total.params["axis"], numerator.ndim)
-    aligned = tuple(1 if i in axes else n for i, n in enumerate(numerator.shape))
-    if denominator.shape != aligned and not (denominator.ndim == 0 and len(axes) == numerator.ndim):
-        return None
-    if added_dims is None and not total.params["keepdims"] and denominator.ndim:
-        return None  # broadcast along another axis than the one summed
-    z = Value(builder, exponential.operands[0])
-    shifted = builder.definition(z, "subtract")
-    if shifted is not None:
-        u, m = (Value(builder, o) for o in shifted.operands)
-        constant = m.ndim == 0 or m.shape == aligned
-        if constant and u.shape == z.shape and u.type == z.type:
-            z = u
+    z = _before_shift(builder, Value(builder, exponential.operands[0]), axes)
     p = Value(builder, equation.out)
     axis = axes[0] if len(axes) == 1 and numerator.ndim > 1 else axes
 
@@ -55,6 +38,56 @@ def softmax(builder: Builder, equation: Equation) -> Match | None:
         return weighted - p * sum_(weighted, axis=axis, keepdims=True)
 
     return z, rule
+
+
+def log_softmax(builder: Builder, equation: Equation) -> Match | None:
+    """z - log(sum(exp(z))), also with z = u - m for any m constant along the axis: dz = g - softmax(z) sum(g)."""
+    z, logarithm = (Value(builder, o) for o in equation.operands)
+    log = builder.definition(logarithm, "log")
+    exponential = builder.find("exp", z)
+    if log is None or exponential is None or z.shape != equation.out.type.shape:
+        return None
+    total = Value(builder, log.operands[0])
+    axes = _summed_axes(builder, total, builder.definition(exponential))
+    if axes is None:
+        return None
+    axis = axes[0] if len(axes) == 1 and z.ndim > 1 else axes
+
+    def rule(g: Value) -> Value:
+        return g - exponential / total * sum_(g, axis=None if len(axes) == z.ndim else axis, keepdims=len(axes) < z.ndim)
+
+    return _before_shift(builder, z, axes), rule
+
+
+def _summed_axes(builder: Builder, denominator: Value, exponential: Equation | None) -> tuple[int, ...] | None:
+    """The axes over which `denominator` sums the exponential, if it does so and broadcasts back along them."""
+    total = builder.definition(denominator, "sum")
+    added_dims = builder.definition(denominator, "expand_dims")
+    if added_dims is not None:
+        total = builder.definition(Value(builder, added_dims.operands[0]), "sum")
+    if total is None or exponential is None or total.operands[0] is not exponential.out:
+        return None
+    shape = exponential.out.type.shape
+    axes = normalize_axes(total.params["axis"], len(shape))
+    if denominator.shape != _aligned(shape, axes) and not (denominator.ndim == 0 and len(axes) == len(shape)):
+        return None
+    if added_dims is None and not total.params["keepdims"] and denominator.ndim:
+        return None  # broadcast along another axis than the one summed
+    return axes
+
+
+def _aligned(shape: Shape, axes: tuple[int, ...]) -> Shape:
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def _before_shift(builder: Builder, z: Value, axes: tuple[int, ...]) -> Value:
+    """u where z = u - m with m constant along the axes, else z."""
+    shifted = builder.definition(z, "subtract")
+    if shifted is None:
+        return z
+    u, m = (Value(builder, o) for o in shifted.operands)
+    constant = m.ndim == 0 or m.shape == _aligned(z.shape, axes)
+    return u if constant and u.shape == z.shape and u.type == z.type else z
 
 
 def euclidean_norm(builder: Builder, equation: Equation) -> Match | None:
@@ -112,4 +145,8 @@ def _square_root_of(builder: Builder, squares: Value) -> Value | None:
     return None
 
 
-COMPOSITES: dict[str, Callable[[Builder, Equation], Match | None]] = {"divide": softmax, "sqrt": euclidean_norm}
+COMPOSITES: dict[str, Callable[[Builder, Equation], Match | None]] = {
+    "divide": softmax,
+    "subtract": log_softmax,
+    "sqrt": euclidean_norm,
+}

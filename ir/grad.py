@@ -175,6 +175,7 @@ class _Reverse:
 
     def _full(self, cotangent: Cotangent, out: Var) -> Value:
         value = cotangent.materialize(out.type)
+        self._name(value, out)
         return spread(value, out.type)
 
     def _name(self, value: Value | None, of: Var | Literal) -> None:

@@ -10,12 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..codegen.module import module_text
+from ..ir.interp import evaluate
 from ..ir.ops.effects import GuardMiss
+from ..ir.passes.dead_code import guards_only
 from ..tracer.errors import TracingError, explain
+from ..tracer.structure import flatten
 from ..tracer.state import Snapshot, snapshot
 from ..tracer.trace import ACTIVE
-from .binding import Parameters, bind, call_key, signature_of
+from .binding import Parameters, bind, call_key, raw_key, signature_of
 from .compilation import Request, Stages, compile_request
 from .nested import gradient_in_trace
 
@@ -40,6 +45,22 @@ class Path:
     stages: Stages
     state: Snapshot
 
+    def serves(self, parameters: Parameters) -> bool:
+        """Whether the state is as it was and the guards pass for these arguments; nothing else is computed."""
+        if not self.state.holds():
+            return False
+        program = guards_only(self.stages.optimized)
+        if not program.equations:
+            return True
+        leaves = [leaf for _, _, value in parameters for leaf in flatten(value)[0]]
+        cotangents = [None] * (len(program.inputs) - len(leaves))  # of a pullback; no guard reads them
+        try:
+            with np.errstate(all="ignore"):
+                evaluate(program, [*leaves, *cotangents], self.stages.captured)
+        except GuardMiss:
+            return False
+        return True
+
 
 class GradientFunction:
     """A function that returns a gradient. `source` is the text that the last call ran."""
@@ -48,6 +69,7 @@ class GradientFunction:
         self._request = request
         self._signature = signature_of(request.function)
         self._paths: OrderedDict[Any, list[Path]] = OrderedDict()
+        self._calls: dict[Any, list[Path]] = {}  # the same lists, by the arguments as they were passed
         self._lock = threading.RLock()
         self._last: Path | None = None
         self._hits = 0
@@ -58,22 +80,31 @@ class GradientFunction:
     # ------------------------------------------------------------------------------------------------- calling
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.get() is None:
+            paths = self._calls.get(raw_key(args, kwargs))
+            if paths is not None:
+                for path in paths:
+                    if path.state.holds():
+                        try:
+                            result = path.stages.function(*args, **kwargs)
+                        except GuardMiss:
+                            continue
+                        self._last = path
+                        self._hits += 1
+                        return result
+        return self._first_call(args, kwargs)
+
+    def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call inside of a trace, or one of a kind that no compiled path serves yet."""
         trace = ACTIVE.get()
         parameters = bind(self._signature, args, kwargs)
         if trace is not None:
             return gradient_in_trace(trace, self._request, parameters)
-        paths = self._paths.get(call_key(parameters))
-        if paths is not None:
-            for path in paths:
-                if path.state.holds():
-                    try:
-                        result = path.stages.function(*args, **kwargs)
-                    except GuardMiss:
-                        continue
-                    self._last = path
-                    self._hits += 1
-                    return result
         path = self._compile(parameters)
+        with self._lock:
+            if len(self._calls) > MAXIMUM:
+                self._calls.clear()
+            self._calls[raw_key(args, kwargs)] = self._paths[call_key(parameters)]
         return path.stages.function(*args, **kwargs)
 
     def _compile(self, parameters: Parameters) -> Path:
@@ -82,7 +113,7 @@ class GradientFunction:
         with self._lock:
             known = self._paths.get(key, [])
             for path in known:
-                if path.state.holds() and _guards_hold(path, parameters):
+                if path.serves(parameters):
                     self._last = path
                     self._hits += 1
                     return path
@@ -162,7 +193,7 @@ class GradientFunction:
 
     def _path_for(self, parameters: Parameters) -> Path:
         for path in self._paths.get(call_key(parameters), ()):
-            if path.state.holds() and _guards_hold(path, parameters):
+            if path.serves(parameters):
                 return path
         return self._compile(parameters)
 
@@ -175,6 +206,7 @@ class GradientFunction:
         """Forget every compiled path."""
         with self._lock:
             self._paths.clear()
+            self._calls.clear()
             self._last = None
             self._hits = 0
             self._misses.clear()
@@ -203,25 +235,6 @@ def _shown(value: Any) -> str:
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
     return type(value).__name__ if isinstance(value, float | dict | list | tuple) else repr(value)
-
-
-def _guards_hold(path: Path, parameters: Parameters) -> bool:
-    """Whether the path's own guards pass for these arguments; runs it, on copies of nothing, and drops the result."""
-    if not path.stages.generated.guarded:
-        return True
-    args = [v for _, kind, v in parameters if kind == "positional"]
-    for _, kind, value in parameters:
-        if kind == "*args":
-            args += value
-    kwargs = {name: v for name, kind, v in parameters if kind == "keyword"}
-    for _, kind, value in parameters:
-        if kind == "**kwargs":
-            kwargs |= value
-    try:
-        path.stages.function(*args, **kwargs)
-    except GuardMiss:
-        return False
-    return True
 
 
 def header(stages: Stages) -> str:

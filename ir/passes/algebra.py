@@ -53,15 +53,17 @@ def _parts_mix(builder: Builder, *operands: Value) -> bool:
 
 
 def _negated(builder: Builder, value: Value, *others: Value) -> Value | None:
-    """x where `value` is -x; not for integers that are promoted afterwards, since -(-128) wraps around.
+    """x where `value` is -x; not for integers that are promoted afterwards, since -(-128) wraps around, nor for a real
+    number that becomes complex afterwards, since its imaginary part is 0.0 with either sign.
 
     What the user, or a backward block, has given a name stays a line of its own.
     """
     inner = _defined(builder, value, "negative")
     made = builder.definition(value)
-    if not inner or made is None or made.out.named or not (value.type.inexact or all(o.dtype == value.dtype for o in others)):
+    if not inner or made is None or made.out.named:
         return None
-    return inner[0]
+    exact = value.type.inexact and (value.dtype.kind == "c" or not _parts_mix(builder, *others))
+    return inner[0] if exact or all(o.dtype == value.dtype for o in others) else None
 
 
 def multiply_by_one(builder: Builder, a: Value, b: Value) -> Value | None:
@@ -225,7 +227,7 @@ def copy_is_the_value(builder: Builder, x: Value) -> Value | None:
 
 def plus_sign(builder: Builder, x: Value) -> Value | None:
     """+x = x."""
-    return x if builder.level > 0 or x.type.weak else None
+    return x if (builder.level > 0 or x.type.weak) and x.dtype.kind != "b" else None
 
 
 def mask_with_itself(builder: Builder, a: Value, b: Value) -> Value | None:
@@ -279,11 +281,12 @@ def _product_type(a: Value, b: Value) -> ArrayType:
 
 
 def cancel_division(builder: Builder, a: Value, b: Value) -> Value | None:
-    """(x / p) * p = x."""
+    """(x / p) * p = x, also with the quotient negated."""
     for quotient, factor in ((a, b), (b, a)):
-        inner = _defined(builder, quotient, "divide")
+        negated = _defined(builder, quotient, "negative")
+        inner = _defined(builder, negated[0] if negated else quotient, "divide")
         if inner and _same(inner[1], factor) and inner[0].type == _product_type(a, b):
-            return inner[0]
+            return -inner[0] if negated else inner[0]
     return None
 
 
@@ -293,7 +296,7 @@ def cancel_common_factor(builder: Builder, a: Value, b: Value) -> Value | None:
     if not inner:
         return None
     for x, p in (inner, inner[::-1]):
-        if _same(p, b) and x.shape == a.shape and x.type == a.type:
+        if _same(p, b) and x.type == a.type and a.type.inexact:
             return x
     return None
 

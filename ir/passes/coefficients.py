@@ -139,28 +139,34 @@ def _number_of(builder: Builder, x: Scaled, *operands: Value) -> Value:
     return builder.value(float(number.literal)) if floating else number
 
 
-def sign_outside(name: str) -> Rule:
-    """(-c * x) * y = -((c * x) * y) for a number c, likewise (-c * x) / y: so that a sum can subtract it."""
-
-    def moved(builder: Builder, a: Value, b: Value) -> Value | None:
-        inner = scaled(builder, a)
-        if inner.rest is None or inner.num >= 0 or _number(b) is not None:
-            return None
-        if a.size != b.size and b.size != 1:
-            return None
-        positive = scale(builder, Scaled(-inner.num, inner.den, inner.rest))
-        return _plain(builder, "negative", _plain(builder, name, positive, b))
-
-    return moved
-
-
 def subtract_scaled(builder: Builder, a: Value, b: Value) -> Value | None:
-    """a + (-c) * x = a - c * x for a number c."""
+    """a + (-c) * x = a - c * x for a number c, also where (-c) stands at one factor of a product or quotient x."""
     for base, other in ((a, b), (b, a)):
-        inner = scaled(builder, other)
-        if inner.rest is not None and inner.num < 0:
-            return base - scale(builder, Scaled(-inner.num, inner.den, inner.rest))
+        opposite = _without_sign(builder, other)
+        if opposite is not None:
+            return base - opposite
     return None
+
+
+def add_scaled(builder: Builder, a: Value, b: Value) -> Value | None:
+    """a - (-c) * x = a + c * x, likewise."""
+    opposite = _without_sign(builder, b)
+    return a + opposite if opposite is not None else None
+
+
+def _without_sign(builder: Builder, value: Value, depth: int = 4) -> Value | None:
+    """-value, if that is `value` with a minus taken from its coefficient."""
+    inner = scaled(builder, value)
+    if inner.rest is not None and inner.num < 0:
+        return scale(builder, Scaled(-inner.num, inner.den, inner.rest))
+    equation = builder.definition(value, "multiply") or builder.definition(value, "divide")
+    if equation is None or not value.type.inexact or not depth or equation.out.named:
+        return None
+    x, y = (Value(builder, o) for o in equation.operands)
+    opposite = _without_sign(builder, x, depth - 1)
+    if opposite is None or opposite.type != x.type:
+        return None
+    return _plain(builder, equation.op.name, opposite, y)
 
 
 def gather_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
@@ -245,9 +251,9 @@ def _deep(builder: Builder, value: Value) -> Scaled:
 
 
 COEFFICIENT_RULES: dict[str, tuple[Rule, ...]] = {
-    "multiply": (gather_product, sign_outside("multiply")),
-    "divide": (gather_quotient, sign_outside("divide")),
+    "multiply": (gather_product,),
+    "divide": (gather_quotient,),
     "negative": (gather_negation,),
     "add": (common_factor("add"), subtract_scaled),
-    "subtract": (common_factor("subtract"),),
+    "subtract": (common_factor("subtract"), add_scaled),
 }

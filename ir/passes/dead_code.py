@@ -16,3 +16,9 @@ def eliminate_dead_code(program: Program) -> Program:
             kept.append(equation)
             live.update(operand for operand in equation.operands if isinstance(operand, Var))
     return replace(program, equations=tuple(reversed(kept)))
+
+
+def guards_only(program: Program) -> Program:
+    """What decides whether a program may be used at all: its guards and what they read."""
+    kept = tuple(e for e in program.equations if not e.op.effect or e.op.name == "guard")
+    return eliminate_dead_code(replace(program, equations=kept, outputs=()))

@@ -15,6 +15,7 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
     """The program with a copy for each listed output that shares its buffer with anything the caller can see."""
     owner = roots(program)
     definitions = {out: e for e in program.equations for out in e.outs}
+    uses = program.use_counts()
     seen = {owner[v] for v in (*program.inputs, *program.captures)}
     seen |= {owner[o] for i, o in enumerate(program.outputs) if i not in positions and isinstance(o, Var)}
     equations: list[Equation] = list(program.equations)
@@ -38,6 +39,8 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
         else:
             value = builder.emit(BY_NAME["copy"], output)
         value.atom.name, value.atom.named = output.name, output.named
+        if made is not None and uses.get(output) == 1:
+            output.name, output.named = "", False  # the copy alone bears the name
         equations += builder.equations
         outputs.append(value.atom)
     return replace(program, equations=tuple(equations), outputs=tuple(outputs))

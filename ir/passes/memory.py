@@ -47,7 +47,7 @@ def covers(written: Index, read: Index, shape: Shape) -> bool:
 def store_number(builder: Builder, x: Value, value: Value, *arrays: Value, index: Index) -> Value | None:
     """Writing an array of one number is writing the number."""
     filled = builder.definition(value, "filled")
-    if filled is None or not value.shape:
+    if filled is None or not value.shape or value.dtype != x.dtype:
         return None
     number = x.dtype.type(filled.params["value"])
     result: Value = builder.emit(BY_NAME["set_item"], x, number.item(), *arrays, index=index)

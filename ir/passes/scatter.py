@@ -76,7 +76,7 @@ def cancel_scattered_division(builder: Builder, a: Value, b: Value) -> Value | N
 def sum_of_scatter(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None, keepdims: bool) -> Value | None:
     """The sum of everything scattered is the sum of what was added; one addition in each row is itself."""
     scatter = _scatter(builder, x)
-    if scatter is None:
+    if scatter is None or not x.type.inexact:
         return None
     added = Value(builder, scatter.operands[1])
     arrays = [Value(builder, o) for o in scatter.operands[2:]]
