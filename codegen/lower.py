@@ -78,6 +78,8 @@ class Lowering:
         value = self._value(equation)
         if number in self.plan.in_place:
             return [self._accumulate(number, equation)]
+        if number in self.plan.detached:
+            value = expression("{0}.copy()", [value])
         name = self._assign_name(number, equation)
         return [ast.Assign([ast.Name(name, ast.Store())], value)]
 

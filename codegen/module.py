@@ -34,6 +34,7 @@ class Signature:
     describes: str
     types: str
     closure: tuple[str, str] | None = None  # (name, result expression) of the nested function of a vjp
+    shapes: Sequence[tuple[str, tuple[int, ...]]] = ()  # arrays that the text itself must hold to their shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,9 @@ def _docstring(signature: Signature) -> list[Item]:
 def _checks(signature: Signature) -> list[Item]:
     """Static arguments are part of the text: another value is another path."""
     items: list[Item] = []
+    for path, shape in signature.shapes:
+        message = f"{path} must have the shape {shape}"
+        items.append(ast.parse(f"if {path}.shape != {shape}: raise ValueError({message!r})").body[0])
     for path, value in signature.checks:
         test = f"{path} is not {value!r}" if value is None or isinstance(value, bool) else f"{path} != {value!r}"
         items.append(ast.parse(f"if {test}: raise GuardMiss({path!r})").body[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ir.aliasing import read_only, roots
+from ..ir.aliasing import parents, read_only, roots, shares_memory
 from ..ir.program import Equation, Literal, Program, Var
 
 END = 1 << 40  # the position of the return statement
@@ -23,6 +23,7 @@ class Plan:
     in_place: set[int]
     swapped: set[int]
     copied: set[int]
+    detached: set[int]  # views that are copied when they are made, since their base is overwritten before they are read
     last_use: dict[Var, int]  # the position of the last line that reads the variable or shares its name
     reads_at: list[int]  # the position of the line in which an equation is written
 
@@ -43,14 +44,16 @@ class _Planner:
                 if isinstance(operand, Var):
                     self.uses.setdefault(operand, []).append(number)
         self.outputs = {o for o in program.outputs if isinstance(o, Var)}
-        self.owner = roots(program)
+        self.owner = parents(program)
         self.frozen = read_only(program)
         self.updates: dict[Var, list[int]] = {}
+        self.origin = roots(program)
         for number, equation in enumerate(self.equations):
             if equation.op.update is not None and isinstance(equation.operands[0], Var):
-                self.updates.setdefault(self.owner[equation.operands[0]], []).append(number)
+                self.updates.setdefault(self.origin[equation.operands[0]], []).append(number)
         self.final = max((e.level for e in self.equations), default=0)
         self.late = {out for e in self.equations for out in e.outs if e.level == self.final}  # made by the last pass
+        self.definition = {out: n for n, e in enumerate(self.equations) for out in e.outs}
         self.reads_at = list(range(len(self.equations)))
         self.sizes = [0] * len(self.equations)
 
@@ -58,7 +61,7 @@ class _Planner:
         self._name_buffers()
         inlined = self._inline()
         last_use = self._last_uses(inlined)
-        result = Plan(inlined, set(), set(), set(), last_use, self.reads_at)
+        result = Plan(inlined, set(), set(), set(), set(), last_use, self.reads_at)
         self._decide_in_place(result)
         return result
 
@@ -74,7 +77,7 @@ class _Planner:
 
     def _inline(self) -> set[int]:
         inlined: set[int] = set()
-        definition = {out: n for n, e in enumerate(self.equations) for out in e.outs}
+        definition = self.definition
         for number in range(len(self.equations) - 1, -1, -1):
             if self._may_inline(number):
                 inlined.add(number)
@@ -127,7 +130,7 @@ class _Planner:
             number < update < until
             for operand in equation.operands
             if isinstance(operand, Var)
-            for update in self.updates.get(self.owner[operand], ())
+            for update in self.updates.get(self.origin[operand], ())
         )
 
     def _cheap(self, equation: Equation, count: int) -> bool:
@@ -161,7 +164,7 @@ class _Planner:
             members[var] = [var]
         for number, equation in enumerate(self.equations):
             for out in equation.outs:
-                members.setdefault(self.owner[out], []).append(out)
+                members.setdefault(self._root(out), []).append(out)
             if number in result.inlined or not equation.outs:
                 continue
             if equation.op.update is not None:
@@ -194,17 +197,34 @@ class _Planner:
                 return
 
     def _free(self, target: Var, number: int, members: dict[Var, list[Var]], result: Plan) -> bool:
-        """Whether nobody reads the buffer of the target after this line."""
+        """Whether nobody reads the buffer of the target after this line, perhaps once small views are copied."""
         if target in self.frozen or not target.type.shape:
             return False
-        return all(result.last_use.get(v, -1) <= number for v in members[self.owner[target]] if v is not self._out(number))
+        root, out = self._root(target), self.equations[number].out
+        living = [v for v in members[root] if v is out or result.last_use.get(v, -1) > number]
+        members[root] = living
+        blocking = [v for v in living if v is not out]
+        views = [v for v in blocking if self.owner[v] is not v]
+        if len(views) < len(blocking) or sum(v.type.size for v in views) >= target.type.size:
+            return not blocking
+        numbers = [self.definition[v] for v in views]
+        if any(n in result.inlined or not shares_memory(self.equations[n]) for n in numbers):
+            return False
+        for view, made in zip(views, numbers, strict=True):
+            result.detached.add(made)
+            self.owner[view] = view
+            members[view] = [view]
+        members[root] = [v for v in living if v is out]
+        return True
 
-    def _out(self, number: int) -> Var:
-        return self.equations[number].out
+    def _root(self, var: Var) -> Var:
+        """The owner of the buffer, also after results have moved into the buffers of their operands."""
+        while self.owner[var] is not var:
+            var = self.owner[var]
+        return var
 
     def _merge(self, target: Var, out: Var, members: dict[Var, list[Var]]) -> None:
-        """The result now lives in the target's buffer."""
-        group = members[self.owner[target]]
-        for var in members.pop(self.owner[out], [out]):
-            group.append(var)
-            self.owner[var] = self.owner[target]
+        """The result now lives in the target's buffer, and so will every view of it."""
+        root = self._root(target)
+        members[root] += members.pop(out, [out])
+        self.owner[out] = root

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from .program import Literal, Program, Var
+from .program import Equation, Literal, Program, Var
 
 # A view of these kinds must not be written through: several elements share one place, or NumPy forbids it.
 _READ_ONLY = {"broadcast_to", "sliding_window_view"}
 
 
-def roots(program: Program) -> dict[Var, Var]:
-    """The owner of each value's buffer; inputs and captures are owners that belong to the caller."""
-    owner: dict[Var, Var] = {v: v for v in (*program.inputs, *program.captures)}
+def shares_memory(equation: Equation) -> bool:
+    """Whether the result is a view of the first operand: no copy by an index array, no scalar taken out."""
+    if not equation.op.view or not equation.operands or not isinstance(equation.operands[0], Var):
+        return False
+    if equation.op.name == "getitem" and len(equation.operands) > 1:
+        return False
+    return bool(equation.out.type.shape) or not equation.operands[0].type.shape
+
+
+def parents(program: Program) -> dict[Var, Var]:
+    """What each value is a view of; itself where it has a buffer of its own, or the caller's."""
+    parent: dict[Var, Var] = {v: v for v in (*program.inputs, *program.captures)}
     for equation in program.equations:
         for out in equation.outs:
-            first = equation.operands[0] if equation.operands else None
-            shares = equation.op.view and isinstance(first, Var) and (out.type.shape or not first.type.shape)
-            owner[out] = owner[first] if shares and isinstance(first, Var) else out  # a 0-d result is a scalar
+            first = equation.operands[0] if shares_memory(equation) else out
+            parent[out] = first if isinstance(first, Var) else out
+    return parent
+
+
+def roots(program: Program) -> dict[Var, Var]:
+    """The owner of each value's buffer; inputs and captures are owners that belong to the caller."""
+    owner: dict[Var, Var] = {}
+    for var, parent in parents(program).items():
+        owner[var] = owner[parent] if parent is not var else var
     return owner
 
 
@@ -26,6 +42,8 @@ def read_only(program: Program) -> set[Var]:
         for out in equation.outs:
             first = equation.operands[0] if equation.operands else None
             repeats = equation.op.name in _READ_ONLY
-            if repeats or (equation.op.view and (isinstance(first, Literal) or first in found)):
+            if repeats or (equation.op.view and isinstance(first, Literal)):
+                found.add(out)
+            elif shares_memory(equation) and first in found:
                 found.add(out)
     return found

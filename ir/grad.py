@@ -191,6 +191,8 @@ def spread(value: Value, target: ArrayType) -> Value:
     """A value that broadcasts to `target`, in full, with the dtype of `target`."""
     if value.shape == target.shape and not (value.type.weak and not target.weak):
         return value
+    if value.literal is not None and not target.shape:
+        return value.builder.value(target.dtype.type(value.literal))
     if value.literal is not None:
         full: Value = value.builder.emit(filled, value=value.literal, shape=target.shape, dtype=target.dtype)
         return full

@@ -22,12 +22,16 @@ def conv2d(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), sprea
     window = ((kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1)
     windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=(2, 3))
     windows = windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-    if groups == 1:
-        return np.tensordot(windows, w, axes=((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
-    windows = windows.reshape(n, groups, c // groups, *windows.shape[2:])
-    w = w.reshape(groups, o // groups, c // groups, kh, kw)
-    y = np.einsum("ngchwij,gocij->ngohw", windows, w, optimize=True)
-    return y.reshape(n, o, *y.shape[3:])
+    height, width = windows.shape[2:4]
+    windows = windows.reshape(n, groups, c // groups, height, width, kh, kw)
+    size, count = c // groups * kh * kw, n * height * width
+    # one matrix product for each group; the longer rows are copied as they lie
+    if kw > width:
+        columns = windows.transpose(1, 0, 3, 4, 2, 5, 6).reshape(groups, count, size).swapaxes(1, 2)
+    else:
+        columns = windows.transpose(1, 2, 5, 6, 0, 3, 4).reshape(groups, size, count)
+    y = w.reshape(groups, o // groups, size) @ columns
+    return y.reshape(o, n, height, width).swapaxes(0, 1)
 
 
 def overlap_add(windows, shape, axis):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import difflib
 import os
 import shlex
@@ -13,9 +14,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ..tracer.errors import TapelessError
-from .ahead import Recipe, add_recipe, compiled_text, read_mark, recipe_of, stages_for
+from .ahead import Recipe, add_recipe, compiled_text, quoted, read_mark, recipe_of, stages_for
 from .highlight import coloured
 from .signatures import CommandError
+from .targets import is_path
 
 CURRENT, STALE, ERROR = 0, 1, 2
 
@@ -93,7 +95,7 @@ def _check(file: str) -> int:
     """One file's exit code: what is wrong with one does not keep the others from being checked."""
     try:
         before = _read(file)
-        after = _regenerated(file, before)
+        recipe, after = _regenerated(file, before)
     except TapelessError as error:
         return _complain(error)
     if after == before:
@@ -102,13 +104,13 @@ def _check(file: str) -> int:
         before.splitlines(), after.splitlines(), file, f"{file} as it would be generated now", lineterm=""
     )
     print("\n".join(lines), flush=True)
-    mark = read_mark(after)
-    assert mark is not None
-    print(f"tapeless: {file} is stale; write it again with tapeless compile", file=sys.stderr)
+    again = f"tapeless compile {recipe.command()} -o {quoted(file)}"
+    print(f"tapeless: {file} is stale; write it again with: {again}", file=sys.stderr)
     return STALE
 
 
-def _regenerated(file: str, text: str) -> str:
+def _regenerated(file: str, text: str) -> tuple[Recipe, str]:
+    """What the file was made from, as seen from the current directory, and the text that this gives now."""
     mark = read_mark(text)
     if mark is None:
         raise CommandError(f"{file} does not begin with the line that tapeless compile writes; generate it with tapeless compile")
@@ -119,10 +121,13 @@ def _regenerated(file: str, text: str) -> str:
         recipe = recipe_of(parser.parse_args(shlex.split(words)))
     except (CommandError, ValueError):
         raise CommandError(f"the first line of {file} cannot be read; generate it again with tapeless compile") from None
-    folder = os.path.dirname(os.path.abspath(file))
+    folder = os.path.dirname(file)
+    place, _, name = recipe.target.rpartition(":")
+    if is_path(place):
+        recipe = dataclasses.replace(recipe, target=f"{os.path.normpath(os.path.join(folder, place))}:{name}")
     with _prints_apart():
         try:
-            return compiled_text(recipe, version, file, folder)
+            return recipe, compiled_text(recipe, version, file)
         except TapelessError as error:
             raise CommandError(f"{file}: {error}") from None
 

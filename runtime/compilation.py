@@ -274,7 +274,8 @@ def compile_request(
     checks = static_checks(recording.arguments)
     described = describe(request, recording, wanted, parts.returned)
     text = parameters_text(parameters, signature)
-    shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure)
+    shapes = array_shapes(recording.arguments) if abstract else []
+    shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, shapes)
     generated = generate(optimized, shape, recording.origin.file, parts.cotangents)
     guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
     function = load(generated, request.name, recording.captured)
@@ -349,6 +350,16 @@ def _gradient_types(request: Request, wanted: list[Target]) -> str:
 def _name_value(value: Value) -> None:
     if hasattr(value.atom, "name") and not value.atom.named:
         value.atom.name, value.atom.named = "value", True
+
+
+def array_shapes(arguments: Sequence[Argument]) -> list[tuple[str, tuple[int, ...]]]:
+    """The arrays among the arguments: a text that no cache chooses by shape has to check them by itself."""
+    return [
+        (path, type_.shape)
+        for argument in arguments
+        for (path, _), type_ in zip(argument.structure.paths(argument.name), argument.types, strict=True)
+        if type_.shape
+    ]
 
 
 def static_checks(arguments: Sequence[Argument]) -> list[tuple[str, Any]]:

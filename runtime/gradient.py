@@ -188,7 +188,8 @@ class GradientFunction:
 
     def module(self, *args: Any, **kwargs: Any) -> str:
         """A module text for these arguments that needs only numpy."""
-        stages = self.lower(*args, **kwargs)
+        parameters = bind(self._signature, args, kwargs)
+        stages = compile_request(self._request, parameters, self._signature, abstract=True)
         return module_text(stages.generated, header(stages), stages.captured)
 
     def _path_for(self, parameters: Parameters) -> Path:

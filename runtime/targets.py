@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.util
 import os
@@ -14,18 +15,18 @@ from typing import Any
 from .signatures import CommandError
 
 
-def load_target(target: str, folder: str | None = None) -> Callable[..., Any]:
-    """The function that the target names. A relative path to a file starts at `folder`, else at the current directory."""
+def load_target(target: str) -> Callable[..., Any]:
+    """The function that the target names. Modules and files are looked for from the current directory on."""
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
         raise CommandError(f"{target!r} is not a target; write package.module:function or path/to/file.py:function")
-    found: Any = _file(place, folder) if is_path(place) else _module(place)
+    found: Any = _file(place) if is_path(place) else _module(place)
     for part in name.split("."):
         if not hasattr(found, part):
             raise CommandError(f"{place} has no {name!r}; {_similar(found, part)}")
         found = getattr(found, part)
     if not callable(found):
-        raise CommandError(f"{target} is a {type(found).__name__}, not a function; name a function after the colon")
+        raise CommandError(f"{target} is not a function but of type {type(found).__name__}; name a function after the colon")
     function: Callable[..., Any] = found
     return function
 
@@ -36,9 +37,7 @@ def is_path(place: str) -> bool:
 
 
 def _similar(module: Any, wrong: str) -> str:
-    import difflib
-
-    names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")] if hasattr(module, "__dict__") else []
+    names = [n for n, v in getattr(module, "__dict__", {}).items() if callable(v) and not n.startswith("_")]
     close = difflib.get_close_matches(wrong, names, 1)
     return f"did you mean {close[0]}?" if close else "name a function that stands at its top level"
 
@@ -52,8 +51,8 @@ def _module(name: str) -> ModuleType:
     return _imported(name, lambda: importlib.import_module(name))
 
 
-def _file(path: str, folder: str | None) -> ModuleType:
-    full = os.path.abspath(os.path.join(folder or "", path))
+def _file(path: str) -> ModuleType:
+    full = os.path.abspath(path)
     if not os.path.isfile(full):
         raise CommandError(f"there is no file {path}; give its path from the current directory, or package.module:function")
     root, parts = os.path.dirname(full), [os.path.basename(full).removesuffix(".py")]

@@ -261,7 +261,8 @@ def _filled_text(*, value: Any, shape: Shape, dtype: np.dtype[Any]) -> str:
         return f"np.zeros({_shape_text(shape)}{suffix})"
     if value == 1:
         return f"np.ones({_shape_text(shape)}{suffix})"
-    return f"np.full({_shape_text(shape)}, {value!r}{suffix})"
+    number = repr(value).replace("inf", "np.inf").replace("nan", "np.nan")
+    return f"np.full({_shape_text(shape)}, {number}{suffix})"
 
 
 def _filled(*, value: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
