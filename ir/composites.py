@@ -145,8 +145,24 @@ def _square_root_of(builder: Builder, squares: Value) -> Value | None:
     return None
 
 
-COMPOSITES: dict[str, Callable[[Builder, Equation], Match | None]] = {
-    "divide": softmax,
-    "subtract": log_softmax,
-    "sqrt": euclidean_norm,
-}
+def logistic(builder: Builder, equation: Equation) -> Match | None:
+    """y = 1 / (1 + exp(-z)): dz = g y (1 - y), also where exp(-z) overflows."""
+    one, denominator = (Value(builder, o) for o in equation.operands)
+    total = builder.definition(denominator, "add")
+    if one.literal != 1 or total is None:
+        return None
+    left, right = (Value(builder, o) for o in total.operands)
+    if left.literal != 1:
+        left, right = right, left
+    exponential = builder.definition(right, "exp")
+    if left.literal != 1 or exponential is None:
+        return None
+    negated = builder.definition(Value(builder, exponential.operands[0]), "negative")
+    if negated is None or negated.out.type != equation.out.type:
+        return None
+    y = Value(builder, equation.out)
+    return Value(builder, negated.operands[0]), lambda g: g * y * (1 - y)
+
+
+Composite = Callable[[Builder, Equation], Match | None]
+COMPOSITES: dict[str, tuple[Composite, ...]] = {"divide": (softmax, logistic), "sqrt": (euclidean_norm,)}

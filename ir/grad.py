@@ -98,8 +98,7 @@ class _Reverse:
         out = equation.out
         total = self.pending[out]
         self._name(total.value, out)
-        composite = COMPOSITES.get(equation.op.name)
-        if composite is not None:
+        for composite in COMPOSITES.get(equation.op.name, ()):
             found = composite(self.builder, equation)
             if found is not None:
                 operand, rule = found
@@ -232,12 +231,19 @@ def unbroadcast(value: Value, virtual: Shape, target: Shape) -> Value:
                 dropped.append(axis)
     if count == 0:
         return value.builder.value(0.0)  # nothing was there to add up
-    if kept:
-        value = sum_(value, axis=tuple(kept) if len(kept) > 1 else kept[0], keepdims=True)
+    if kept and not dropped:
+        return _times(sum_(value, axis=tuple(kept) if len(kept) > 1 else kept[0], keepdims=True), count)
     if dropped:
-        value = sum_(value, axis=_axes(dropped, value.ndim))
+        places = tuple(axis + offset - lead for axis in kept)
+        value = sum_(value, axis=_axes(sorted(dropped + kept), value.ndim))
+        if places and value.ndim:
+            value = expand_dims(value, axis=places)
     if value.ndim < len(target) and 1 in target and value.ndim:
         value = expand_dims(value, axis=tuple(range(len(target) - value.ndim)))
+    return _times(value, count)
+
+
+def _times(value: Value, count: int) -> Value:
     return value * count if count != 1 else value
 
 

@@ -10,13 +10,13 @@ def conv2d(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), sprea
     """
     n, c, height, width = x.shape
     o, _, kh, kw = w.shape
-    if spread != (1, 1):
-        spaced = np.zeros((n, c, (height - 1) * spread[0] + 1, (width - 1) * spread[1] + 1), x.dtype)
-        spaced[:, :, :: spread[0], :: spread[1]] = x
-        x = spaced
     (top, bottom), (left, right) = padding
-    if max(top, bottom, left, right) > 0:
-        x = np.pad(x, ((0, 0), (0, 0), (max(top, 0), max(bottom, 0)), (max(left, 0), max(right, 0))))
+    if spread != (1, 1) or max(top, bottom, left, right) > 0:
+        height, width = (height - 1) * spread[0] + 1, (width - 1) * spread[1] + 1
+        row, column = max(top, 0), max(left, 0)
+        padded = np.zeros((n, c, row + height + max(bottom, 0), column + width + max(right, 0)), x.dtype)
+        padded[:, :, row : row + height : spread[0], column : column + width : spread[1]] = x
+        x = padded
     if min(top, bottom, left, right) < 0:
         x = x[:, :, max(-top, 0) : x.shape[2] - max(-bottom, 0), max(-left, 0) : x.shape[3] - max(-right, 0)]
     window = ((kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1)

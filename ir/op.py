@@ -58,6 +58,7 @@ class Op:
     rearranges: bool = False  # it only moves elements: one number for all results is one number for all operands
     uniform: bool = False  # its rule takes one number for a cotangent that is the same everywhere
     view: bool = False  # the result may share memory with the first operand
+    owns: bool = True  # the result has a buffer of its own (a kernel may return a view of its result)
     update: str | Callable[..., str] | None = None  # the statement that does it in place on the first operand
     numbered: bool = True  # equal equations are one value; not so for new buffers and effects
     effect: bool = False  # kept although nobody reads a result

@@ -76,7 +76,9 @@ def stages_for(recipe: Recipe) -> tuple[Stages, Recipe]:
     except TapelessError:
         raise
     except Exception as error:
-        raise CommandError(f"tracing {recipe.target} failed: {one_line(error)}; correct the function or --args") from None
+        raise CommandError(
+            f"tracing {recipe.target} failed: {one_line(error)}; correct the function or --args"
+        ) from None
     made = Recipe(recipe.target, spelled, request.argnums, request.with_value, request.has_aux)
     return stages, made
 

@@ -21,7 +21,8 @@ def coloured(text: str) -> str:
                 for line in range(row, last + 1):  # a colour ends with its line, for pagers
                     left = column if line == row else 0
                     right = end if line == last else len(lines[line - 1].rstrip("\n"))
-                    pieces.append((line - 1, left, lines[line - 1][left:right], colour))
+                    if left < right:
+                        pieces.append((line - 1, left, lines[line - 1][left:right], colour))
     except (tokenize.TokenError, SyntaxError):
         return text
     for line, left, piece, colour in reversed(pieces):

@@ -28,7 +28,9 @@ def parse_arguments(text: str) -> tuple[tuple[Any, ...], dict[str, Any], str]:
     except (SyntaxError, ValueError):
         call = None
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id != "_":
-        raise CommandError(f"--args {text!r} cannot be read; write types separated by commas, as in 'f64[32, 10], f64[10]'")
+        raise CommandError(
+            f"--args {text!r} cannot be read; write types separated by commas, as in 'f64[32, 10], f64[10]'"
+        )
     args = tuple(_argument(node) for node in call.args)
     kwargs: dict[str, Any] = {}
     for keyword in call.keywords:
@@ -49,13 +51,16 @@ def _argument(node: ast.expr) -> Any:
         return list(map(_argument, node.elts))
     if isinstance(node, ast.Dict):
         if any(not isinstance(key, ast.Constant) for key in node.keys):
-            raise CommandError(f"the keys of {ast.unparse(node)} in --args must be written out, as in {{'w': f64[3, 2]}}")
+            raise CommandError(
+                f"the keys of {ast.unparse(node)} in --args must be written out, as in {{'w': f64[3, 2]}}"
+            )
         return {key.value: _argument(value) for key, value in zip(node.keys, node.values)}  # type: ignore[union-attr]
     try:
         return ast.literal_eval(node)
     except ValueError:
         raise CommandError(
-            f"{ast.unparse(node)} in --args is neither a type such as f64[32, 10] nor a plain Python value such as 3 or 'relu'"
+            f"{ast.unparse(node)} in --args is neither a type such as f64[32, 10] "
+            "nor a plain Python value such as 3 or 'relu'"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""From `package.module:function` or `path/to/file.py:function` to the function, with one sentence for what goes wrong."""
+"""From `package.module:function` or `path/to/file.py:function` to the function; one sentence for what goes wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def load_target(target: str) -> Callable[..., Any]:
             raise CommandError(f"{place} has no {name!r}; {_similar(found, part)}")
         found = getattr(found, part)
     if not callable(found):
-        raise CommandError(f"{target} is not a function but of type {type(found).__name__}; name a function after the colon")
+        raise CommandError(
+            f"{target} is not a function but of type {type(found).__name__}; name a function after the colon"
+        )
     function: Callable[..., Any] = found
     return function
 
@@ -46,7 +48,9 @@ def _module(name: str) -> ModuleType:
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     if not all(part.isidentifier() for part in name.split(".")):
-        raise CommandError(f"{name!r} is not the name of a module; write package.module:function or path/to/file.py:function")
+        raise CommandError(
+            f"{name!r} is not the name of a module; write package.module:function or path/to/file.py:function"
+        )
     importlib.invalidate_caches()
     return _imported(name, lambda: importlib.import_module(name))
 
@@ -54,7 +58,9 @@ def _module(name: str) -> ModuleType:
 def _file(path: str) -> ModuleType:
     full = os.path.abspath(path)
     if not os.path.isfile(full):
-        raise CommandError(f"there is no file {path}; give its path from the current directory, or package.module:function")
+        raise CommandError(
+            f"there is no file {path}; give its path from the current directory, or package.module:function"
+        )
     root, parts = os.path.dirname(full), [os.path.basename(full).removesuffix(".py")]
     while os.path.isfile(os.path.join(root, "__init__.py")):
         root, package = os.path.split(root)
@@ -65,7 +71,9 @@ def _file(path: str) -> ModuleType:
         name = ".".join(parts).removesuffix(".__init__")
         module = _imported(name, lambda: importlib.import_module(name))
         if os.path.realpath(getattr(module, "__file__", None) or "") != os.path.realpath(full):
-            raise CommandError(f"{path} is hidden by another module called {name}; run tapeless where that one is not importable")
+            raise CommandError(
+                f"{path} is hidden by another module called {name}; run tapeless where that one is not importable"
+            )
         return module
     return _imported(path, lambda: _executed(parts[0], full))
 
@@ -97,8 +105,8 @@ def _imported(name: str, load: Callable[[], ModuleType]) -> ModuleType:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and (name == missing or name.startswith(missing + ".")):
             raise CommandError(
-                f"there is no module {missing} here or among the installed ones; run tapeless in the folder that holds it, "
-                "or write path/to/file.py:function"
+                f"there is no module {missing} here or among the installed ones; run tapeless in the folder that "
+                "holds it, or write path/to/file.py:function"
             ) from None
         raise CommandError(f"importing {name} failed: {one_line(error)}; correct that first") from None
 

@@ -13,7 +13,7 @@ from ..ir.ops.elementwise import astype
 from ..ir.ops.indexing import getitem, index_add, set_item
 from ..ir.types import ArrayType
 from .errors import TracingError, explain
-from .indexing import encode_index, places_of_mask
+from .indexing import added_dims, encode_index, places_of_mask
 from .operators import InPlaceOperators, Operators
 from .place import Place, Root, View
 from .trace import Trace
@@ -277,6 +277,9 @@ class ArrayTracer(Tracer, InPlaceOperators):
             index, arrays = places_of_mask(trace, self.shape, index, arrays)
         if arrays:
             return wrap(trace, trace.emit(getitem, self._value(), *arrays, index=index))
+        added = added_dims(index, self.ndim)
+        if added:
+            return self._view("expand_dims", axis=added)
         return self._view("getitem", index=index)
 
     def _view(self, op: str, **params: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.builder import Value
-from ..ir.indexing import SLOT, Index, encode_entry
+from ..ir.indexing import SLOT, Index, Slice, encode_entry, full_index
 from ..ir.ops.masks import mask_places
 from ..ir.ops.reduction import count_nonzero
 
@@ -44,6 +44,14 @@ def encode_index(trace: Trace, shape: tuple[int, ...], key: Any) -> tuple[Index,
                     "only integers, slices (`:`), ellipsis (`...`), None and integer or boolean arrays are valid indices"
                 ) from None
     return tuple(index), arrays
+
+
+def added_dims(index: Index, ndim: int) -> tuple[int, ...]:
+    """The new axes of an index that does nothing else, `[:, None]` or `[..., None]`; () for any other index."""
+    if None not in index or any(e not in (None, Ellipsis, Slice()) for e in index):
+        return ()
+    entries = full_index(index, ndim, ())
+    return tuple(i for i, entry in enumerate(entries) if entry is None)
 
 
 def _constant(trace: Trace, array: np.ndarray[Any, Any]) -> Value:

@@ -95,7 +95,7 @@ def _tensordot_text(a: ArrayType, b: ArrayType, *, axes: Axes) -> str:
     return f"np.tensordot({{0}}, {{1}}, axes={shown})"
 
 
-@op(np.tensordot, python=_tensordot_text, domain=(REAL, REAL))
+@op(np.tensordot, python=_tensordot_text, owns=False, domain=(REAL, REAL))
 def tensordot(a: ArrayType, b: ArrayType, *, axes: Axes) -> ArrayType:
     left, right = axes
     check_axes(left, a.ndim)
@@ -162,7 +162,7 @@ def einsum_sizes(inputs: list[str], types: tuple[ArrayType, ...]) -> dict[str, i
     return sizes
 
 
-@op(np.einsum, fun=_einsum, python=_einsum_text)
+@op(np.einsum, fun=_einsum, python=_einsum_text, owns=False)
 def einsum(*operands: ArrayType, subscripts: str, optimize: bool = False) -> ArrayType:
     """Subscripts are in the explicit form `ab,bc->ac`, without an ellipsis."""
     inputs, output = subscripts.split("->")

@@ -80,7 +80,7 @@ def _others_text(x: ArrayType, *, axis: Axis) -> str:
     return "others_product({0})" if axis is None else f"others_product({{0}}, axis={axis})"
 
 
-@op(name="others_product", fun=others_product, python=_others_text, helpers=(others_product,), domain=((0.5, 2.0),))
+@op(name="others_product", fun=others_product, python=_others_text, owns=False, helpers=(others_product,), domain=((0.5, 2.0),))
 def _others(x: ArrayType, *, axis: Axis = None) -> ArrayType:
     normalize_axes(axis, x.ndim)
     return x.strong()

@@ -16,7 +16,7 @@ import numpy as np
 from ..builder import Builder, Rule, Value
 from ..op import BY_NAME
 from ..program import Literal, Var
-from ..types import ArrayType, broadcast_shapes, result_dtype
+from ..types import ArrayType, broadcast_shapes, normalize_axes, result_dtype
 from .coefficients import COEFFICIENT_RULES, LONGEST_NUMBER, scaled_sum
 from .memory import MEMORY_RULES, overwritten_addition
 from .scatter import SCATTER_RULES, sum_of_scatter
@@ -210,6 +210,18 @@ def undo(name: str, param: str) -> Rule:
     return undone
 
 
+def squeeze_sum(builder: Builder, x: Value, *, axis: tuple[int, ...]) -> Value | None:
+    """A sum with keepdims whose axes are then squeezed out is a sum without."""
+    equation = builder.definition(x, "sum")
+    if equation is None or not equation.params["keepdims"]:
+        return None
+    summed = Value(builder, equation.operands[0])
+    if normalize_axes(equation.params["axis"], summed.ndim) != axis:
+        return None
+    result: Value = builder.emit(BY_NAME["sum"], summed, axis=equation.params["axis"], keepdims=False)
+    return result
+
+
 def broadcast_to_itself(builder: Builder, x: Value, *, shape: tuple[int, ...]) -> Value | None:
     """A broadcast to the shape that is there already is nothing."""
     return x if x.shape == shape and not x.type.weak else None
@@ -336,7 +348,7 @@ EXACT: dict[str, tuple[Rule, ...]] = {
     "reshape": (reshape_again,),
     "transpose": (transpose_again,),
     "expand_dims": (undo("squeeze", "axis"),),
-    "squeeze": (undo("expand_dims", "axis"),),
+    "squeeze": (undo("expand_dims", "axis"), squeeze_sum),
     "flip": (undo("flip", "axis"),),
     "broadcast_to": (broadcast_to_itself,),
     "astype": (cast_to_itself,),

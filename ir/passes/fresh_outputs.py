@@ -24,12 +24,12 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
         if i not in positions or isinstance(output, Literal):
             outputs.append(output)
             continue
-        shared = owner[output] is not output or owner[output] in seen
+        made = definitions.get(output)
+        shared = owner[output] is not output or owner[output] in seen or (made is not None and not made.op.owns)
         seen.add(owner[output])
         if not shared or not output.type.shape:
             outputs.append(output)
             continue
-        made = definitions.get(output)
         builder = Builder()
         builder.level = made.level if made else 1
         builder.origin = made.origin if made else None

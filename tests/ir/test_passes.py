@@ -64,8 +64,8 @@ EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, s: e.reshape(e.expand_dims(x, axis=(0,)), shape=(x.size, 1)), lambda e, x, y, s: e.reshape(e.squeeze(e.expand_dims(x, axis=(0,)), axis=(0,)), shape=(x.size, 1)),
     ),
     ("transpose", "transpose_again"): (
-        lambda e, x, y, s: e.transpose(e.transpose(e.outer(x, y), axes=(1, 0)), axes=(1, 0)), lambda e, x, y, s: e.transpose(x, axes=(0,)),
-        lambda e, x, y, s: e.transpose(e.transpose(e.expand_dims(e.outer(x, x), axis=(0,)), axes=(2, 0, 1)), axes=(2, 0, 1)),
+        lambda e, x, y, s: e.transpose(e.transpose(e.expand_dims(x, axis=(0,)), axes=(1, 0)), axes=(1, 0)), lambda e, x, y, s: e.transpose(x, axes=(0,)),
+        lambda e, x, y, s: e.transpose(e.transpose(e.expand_dims(x, axis=(0, 1)), axes=(2, 0, 1)), axes=(2, 0, 1)),
     ),
     ("expand_dims", "undone"): (lambda e, x, y, s: e.expand_dims(e.squeeze(e.reshape(x, shape=(x.size, 1)), axis=(1,)), axis=(1,)),),
     ("squeeze", "undone"): (lambda e, x, y, s: e.squeeze(e.expand_dims(x, axis=(0,)), axis=(0,)), lambda e, x, y, s: e.squeeze(e.expand_dims(s, axis=(0, 1)), axis=(0, 1))),
