@@ -17,6 +17,8 @@ from .plan import END, Plan, plan
 from .source import Comment, Item
 from .templates import expression, statement
 
+WRITTEN = ("", 0, 0)  # the block of the writes into arguments, which answers no forward line
+
 
 class Lowering:
     """Writes the body of one function; `names` maps variables that have a line of their own to their names."""
@@ -53,7 +55,10 @@ class Lowering:
                 if self.closure:
                     self._hold_forward_names()
             lines = self._lines(number, equation)
-            if equation.level > 0 and equation.origin is not None:
+            if equation.op.name == "store" and block is not WRITTEN:
+                part.append(Comment("what the function writes into its arguments"))
+                block = WRITTEN
+            elif equation.level > 0 and equation.origin is not None:
                 here = (equation.origin.file, equation.origin.line, equation.level)
                 if here != block:
                     part.append(Comment(answer(equation.origin, home)))

@@ -91,7 +91,7 @@ def _before_shift(builder: Builder, z: Value, axes: tuple[int, ...]) -> Value:
 
 
 def euclidean_norm(builder: Builder, equation: Equation) -> Match | None:
-    """r = sqrt(sum of x**2 / n): dx = g x / (n r), and 0 at the origin (docs/kinks.md). n may be any number, or absent."""
+    """r = sqrt(sum of x**2 / n): dx = g x / (n r), and 0 at the origin (docs/kinks.md). n may be any number."""
     total = builder.definition(Value(builder, equation.operands[0]))
     n: float = 1
     if total is not None and total.op.name == "divide":

@@ -167,7 +167,7 @@ def check_axes(axes: Sequence[int], ndim: int) -> None:
 
 def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """All axes that `axis` means, sorted, counted from the front."""
-    if axis is None:
+    if axis is None or (ndim == 0 and axis in (0, -1)):  # NumPy reduces numbers along an axis that they lack
         return tuple(range(ndim))
     axes = [normalize_axis(int(a), ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
     if len(set(axes)) != len(axes):

@@ -240,6 +240,8 @@ def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array:
             return builder.value(type(zero)(gradient.literal))
         gradient = match_dtype(gradient, type_)
         return gradient if gradient.type.weak else _named(python_number(gradient), gradient)
+    if gradient is None and not type_.shape and not is_array:
+        return builder.value(type_.dtype.type(0))
     if gradient is None:
         empty: Value = builder.emit(filled, value=0, shape=type_.shape, dtype=type_.dtype)
         return empty
@@ -327,7 +329,6 @@ def pullback_program(request: Request, recording: Recording, wanted: list[Target
         name = getattr(result.atom, "name", "") or ("y" if len(recording.results) == 1 else f"y{number}")
         cotangents.append(builder.input(result.type, f"d{name}"))
     gradients = differentiate(builder, list(zip(recording.results, cotangents, strict=True)), wanted)
-    write_back(recording)
     adjoint = builder.program(request.name, [*recording.results, *gradients], recording.origin)
     count = len(recording.results)
     shown, place = structure_text(recording.result_structure, "out", 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import linecache
 import re
 import textwrap
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -116,7 +117,7 @@ class Author:
     def execute(self) -> None:
         text = self.text([*self.lines, "return locals()\n"])
         try:
-            with np.errstate(all="raise", under="ignore"):
+            with np.errstate(all="raise", under="ignore"), warnings.catch_warnings(action="error"):
                 scope = load(text)(*arguments_of(text))
         except Exception as error:
             raise Rejected from error

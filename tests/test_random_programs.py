@@ -207,7 +207,7 @@ def outcome(text: str) -> tuple[str, str]:
     """(kind, details): '' for a program that is right, 'skipped ...', or a word for the failure."""
     try:
         with np.errstate(all="raise", under="ignore"):
-            load(text)(*arguments_of(text))
+            float(load(text)(*arguments_of(text)))
     except Exception as error:
         return f"invalid {type(error).__name__}", ""
     try:

@@ -32,22 +32,20 @@ class Tracer(Operators):
     # ------------------------------------------------------------------------------------- facts, known now
 
     def _value(self) -> Value:
-        """The current value; views of uncertain sharing may not be read after a write."""
+        """The current value."""
         self._trace.check_open()
         place = self._place
-        if isinstance(place, View) and not place.certain and place.stale():
-            raise self._uncertain_view()
+        if isinstance(place, View) and place.stale():
+            self._settle(place)
         return place.read()
 
-    def _uncertain_view(self) -> TracingError:
-        return TracingError(
-            explain(
-                "whether this reshaped array shares memory with the array that was written depends on its layout",
-                self._trace.origin(),
-                "x.reshape(...).copy(), or write before the reshape",
-                "views-of-reshapes",
-            )
-        )
+    def _settle(self, place: View) -> None:
+        """Find out which views on the way to the root share memory: a write makes the difference visible."""
+        for view in list(place.uncertain()):
+            if self._trace.shares_memory(view.parent.read(), view.params["shape"]):
+                view.decided = True
+            else:
+                view.detach()
 
     @property
     def _type(self) -> ArrayType:
@@ -224,7 +222,9 @@ class Tracer(Operators):
 
     def copy(self, order: str = "C") -> Any:
         """A buffer of its own with the same value."""
-        return wrap(self._trace, self._value(), contiguous=order == "C")
+        if order != "C":  # the layout of the original, which decides what a reshape of the copy shares
+            return wrap(self._trace, self._trace.emit(BY_NAME["copy"], self._value()))
+        return wrap(self._trace, self._value(), contiguous=True)
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -308,8 +308,8 @@ class ArrayTracer(Tracer, InPlaceOperators):
         """Write into the place, with NumPy's cast to the dtype that is there."""
         trace = self._trace
         old = self._value()
-        if isinstance(self._place, View) and not self._place.certain:
-            raise self._uncertain_view()
+        if isinstance(self._place, View):
+            self._settle(self._place)
         if item.dtype != old.dtype and not item.type.weak:
             item = trace.emit(astype, item, dtype=old.dtype)
         elif item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub":
@@ -334,8 +334,8 @@ class ArrayTracer(Tracer, InPlaceOperators):
             )
         if result.dtype != old.dtype:
             result = trace.emit(astype, result, dtype=old.dtype)
-        if isinstance(self._place, View) and not self._place.certain:
-            raise self._uncertain_view()
+        if isinstance(self._place, View):
+            self._settle(self._place)
         self._place.write(result)
         return self
 

@@ -15,8 +15,9 @@ from ..ir.ops.compositions import COMPOSITIONS
 from ..ir.ops.elementwise import astype, where
 from ..ir.ops.indexing import index_add
 from ..ir.ops.reduction import max_, min_, prod, sum_
+from ..ir.ops.shape import broadcast_to
 from ..ir.program import Var
-from ..ir.types import type_of
+from ..ir.types import broadcast_shapes, type_of
 from .array import ArrayTracer, Tracer, lift, wrap
 from .errors import TracingError, UnsupportedError, explain
 from .functions import FUNCTIONS
@@ -89,8 +90,10 @@ def _deliver(trace: Trace, result: Value, out: Any, mask: Any, name: str) -> Any
     check_target(trace, out, f"out= of np.{name}")
     if mask is not True:
         result = trace.emit(where, lift(trace, mask), result, out._value())
-    if result.shape != out.shape:
+    if broadcast_shapes(result.shape, out.shape) != out.shape:
         raise ValueError(f"non-broadcastable output operand with shape {out.shape}, the result has {result.shape}")
+    if result.shape != out.shape:
+        result = trace.emit(broadcast_to, result, shape=out.shape)
     if not np.can_cast(result.dtype, out.dtype, casting="same_kind"):
         raise TypeError(f"Cannot cast ufunc {name!r} output from {result.dtype!r} to {out.dtype!r}")
     if result.dtype != out.dtype:

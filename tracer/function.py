@@ -158,11 +158,14 @@ def _result(trace: Trace, leaf: Any) -> Value:
 
 def write_back(recording: Recording) -> None:
     """What the function wrote into its arguments is left in the caller's arrays, as the plain call would leave it."""
+    builder = recording.trace.builder
+    last = max((e.level for e in builder.equations), default=0)
     for argument in recording.arguments:
         for value in argument.values:
             root = recording.trace.roots.get(value.atom)
             if root is not None and root.version:
-                recording.trace.builder.emit(store, value, root.value)
+                with builder.at(None, last):
+                    builder.emit(store, value, root.value)
 
 
 __all__ = ["ACTIVE", "AbstractLeaf", "Argument", "Recording", "leaf_name", "record", "write_back"]

@@ -191,7 +191,7 @@ def _flip(trace: Trace, m: Any, axis: Any = None) -> Any:
 
 @function(np.copy)
 def _copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
-    return _array(trace, a).copy()
+    return _array(trace, a).copy(order)
 
 
 @function(np.concatenate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..ir.builder import Value
 from ..ir.indexing import Index
 from ..ir.ops.indexing import getitem, set_item
@@ -31,43 +33,65 @@ class Root:
 
 
 class View:
-    """A part or another arrangement of a place: `op(parent, **params)`, read again after every write to the root."""
+    """A part or another arrangement of a place: `op(parent, **params)`, read again after every write to the root.
 
-    __slots__ = ("_seen", "_value", "op", "params", "parent", "root")
+    A reshape may turn out to be a copy; then it is detached and has a buffer of its own.
+    """
+
+    __slots__ = ("_own", "_seen", "_value", "decided", "op", "params", "parent")
 
     def __init__(self, parent: Place, op: str, **params: object) -> None:
         self.parent = parent
-        self.root: Root = parent.root
         self.op = op
         self.params = params
+        self.decided = False  # an uncertain view was found to share memory
+        self._own: Root | None = None
         self._seen = -1
         self._value: Value | None = None
 
     @property
+    def root(self) -> Root:
+        return self._own or self.parent.root
+
+    @property
     def contiguous(self) -> bool:
+        if self._own:
+            return True
         if self.op in ("reshape", "expand_dims", "squeeze"):
             return self.parent.contiguous
         if self.op == "getitem":
             return self.parent.contiguous and all(isinstance(e, int) for e in self.params["index"])  # type: ignore[attr-defined]
         return False
 
-    @property
-    def certain(self) -> bool:
-        """Whether NumPy is known to share memory here; a reshape of an array in another order is a copy."""
-        own = self.op != "reshape" or self.parent.contiguous
-        return own and (not isinstance(self.parent, View) or self.parent.certain)
+    def uncertain(self) -> Iterator[View]:
+        """The views from here to the root of which it is not known whether they share memory, the outermost first."""
+        if self._own is None:
+            if isinstance(self.parent, View):
+                yield from self.parent.uncertain()
+            if self.op == "reshape" and not self.decided and not self.parent.contiguous:
+                yield self
+
+    def detach(self) -> None:
+        """This view is a copy of what its parent was when it was made."""
+        assert self._value is not None
+        self._own = Root(self._value, contiguous=True)
 
     def stale(self) -> bool:
         """Whether the root was written after this view was first read."""
         return self._value is not None and self._seen != self.root.version
 
     def read(self) -> Value:
+        if self._own:
+            return self._own.value
         if self._value is None or self._seen != self.root.version:
             self._value = _FORWARD[self.op](self.parent.read(), **self.params)
             self._seen = self.root.version
         return self._value
 
     def write(self, value: Value) -> None:
+        if self._own:
+            self._own.write(value)
+            return
         parent = self.parent.read()
         if self.op == "getitem":
             index: Index = self.params["index"]  # type: ignore[assignment]

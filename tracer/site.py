@@ -179,17 +179,29 @@ def _target(statement: ast.stmt, expression: ast.AST) -> str:
         if isinstance(node, ast.NamedExpr) and node.value is expression:
             return node.target.id
     if isinstance(statement, ast.Assign):
-        target = statement.targets[0]
-        if statement.value is expression:
-            return _target_name(target)
-        if isinstance(target, ast.Tuple) and isinstance(statement.value, ast.Tuple):
-            for one, value in zip(target.elts, statement.value.elts, strict=False):
-                if value is expression:
-                    return _target_name(one)
+        for value in _branches(statement.value):
+            name = _assigned(statement.targets[0], value, expression)
+            if name:
+                return name
     if isinstance(statement, ast.AnnAssign) and statement.value is expression:
         return _target_name(statement.target)
     if isinstance(statement, ast.AugAssign) and statement is expression:
         return _target_name(statement.target)
+    return ""
+
+
+def _branches(value: ast.expr) -> list[ast.expr]:
+    """The expressions that a value may come from: both sides of `a if c else b`."""
+    return _branches(value.body) + _branches(value.orelse) if isinstance(value, ast.IfExp) else [value]
+
+
+def _assigned(target: ast.expr, value: ast.expr, expression: ast.AST) -> str:
+    if value is expression:
+        return _target_name(target)
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        for one, part in zip(target.elts, value.elts, strict=False):
+            if expression in _branches(part):
+                return _target_name(one)
     return ""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..ir.builder import Builder, Value
 from ..ir.interp import evaluate_equation
 from ..ir.op import Op
-from ..ir.ops.effects import guard
+from ..ir.ops.effects import guard, is_contiguous
 from ..ir.program import Atom, Equation, Literal, Origin, Var
 from ..ir.types import ArrayType, dtype_name, type_of
 from .errors import LeakedTracerError, TracingError, UnsupportedError, explain
@@ -175,6 +175,43 @@ class Trace:
             self._guarded.add(value.atom)
             self.emit(guard, value, expected=result)
         return result
+
+    def shares_memory(self, value: Value, shape: tuple[int, ...]) -> bool:
+        """Whether a reshape of the value is a view in this call; the layout of every argument it is made from is guarded.
+
+        Raises TracingError when the arguments are only known by their types.
+        """
+        try:
+            array = np.asarray(self.concrete(value)[0])
+        except _NeedsValue:
+            raise TracingError(
+                explain(
+                    "whether this reshaped array shares memory with the array that is written depends on its layout",
+                    self.origin(),
+                    "x.reshape(...).copy(), or write before the reshape",
+                    "views-of-reshapes",
+                )
+            ) from None
+        for var in self._sources(value.atom):
+            if var.type.ndim > 1:
+                self.number(self.emit(is_contiguous, var), "the layout of an argument")
+        return bool(np.shares_memory(array, array.reshape(shape)))
+
+    def _sources(self, atom: Atom) -> list[Var]:
+        """The inputs and captures that a value is computed from."""
+        found: list[Var] = []
+        stack, seen = [atom], set()
+        while stack:
+            current = stack.pop()
+            if not isinstance(current, Var) or current in seen:
+                continue
+            seen.add(current)
+            equation = self.builder.definitions.get(current)
+            if equation is None:
+                found.append(current)
+            else:
+                stack.extend(equation.operands)
+        return sorted(found, key=[*self.builder.inputs, *self.builder.captures].index)
 
     def constant(self, value: Value) -> Any:
         """The number, if the value is an integer that does not depend on any argument, else None."""

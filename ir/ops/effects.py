@@ -34,6 +34,16 @@ def guard(value: ArrayType, *, expected: Any) -> tuple[()]:
     return ()
 
 
+def _is_contiguous(x: Any) -> bool:
+    return bool(x.flags.c_contiguous)
+
+
+@op(name="is_contiguous", fun=_is_contiguous, python="{0}.flags.c_contiguous", rule=NONDIFF)
+def is_contiguous(x: ArrayType) -> ArrayType:
+    """Whether an argument lies in C order: that decides which reshapes of it are views."""
+    return ArrayType((), np.dtype(bool), weak=True)
+
+
 def _store(x: Any, value: Any) -> tuple[()]:
     np.copyto(x, value)
     return ()

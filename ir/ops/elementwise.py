@@ -24,7 +24,7 @@ _ORDERINGS = (np.greater, np.greater_equal, np.less, np.less_equal)
 
 
 def _ufunc_rule(ufunc: np.ufunc, python_scalars: bool) -> Callable[..., ArrayType]:
-    """The type rule of a ufunc. An operator applied to Python numbers alone gives a Python number (True counts as 1)."""
+    """The type rule of a ufunc. An operator on Python numbers alone gives a Python number (True counts as 1)."""
 
     counts = python_scalars and ufunc not in (np.bitwise_and, np.bitwise_or, np.bitwise_xor)
 

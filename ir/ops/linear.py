@@ -152,7 +152,7 @@ def einsum_sizes(inputs: list[str], types: tuple[ArrayType, ...]) -> dict[str, i
     sizes: dict[str, int] = {}
     for subscript, type_ in zip(inputs, types, strict=True):
         if len(subscript) != type_.ndim:
-            raise ValueError(f"einsum: {subscript!r} has {len(subscript)} indices for an operand of shape {type_.shape}")
+            raise ValueError(f"einsum: {subscript!r} has {len(subscript)} indices for the shape {type_.shape}")
         if len(set(zip(subscript, type_.shape, strict=True))) != len(set(subscript)):
             raise ValueError(f"einsum: a repeated index of {subscript!r} has two lengths in shape {type_.shape}")
         for letter, n in zip(subscript, type_.shape, strict=True):

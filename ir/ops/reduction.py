@@ -80,7 +80,14 @@ def _others_text(x: ArrayType, *, axis: Axis) -> str:
     return "others_product({0})" if axis is None else f"others_product({{0}}, axis={axis})"
 
 
-@op(name="others_product", fun=others_product, python=_others_text, owns=False, helpers=(others_product,), domain=((0.5, 2.0),))
+@op(
+    name="others_product",
+    fun=others_product,
+    python=_others_text,
+    owns=False,
+    helpers=(others_product,),
+    domain=((0.5, 2.0),),
+)
 def _others(x: ArrayType, *, axis: Axis = None) -> ArrayType:
     normalize_axes(axis, x.ndim)
     return x.strong()
@@ -151,7 +158,8 @@ _COUNTS_IN_PYTHON = type(np.count_nonzero(())) is int  # so it was before NumPy 
 
 @op(np.count_nonzero, python=_reduction_text("count_nonzero", method=False), rule=NONDIFF)
 def count_nonzero(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
-    return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp), _COUNTS_IN_PYTHON and axis is None and not keepdims)
+    weak = _COUNTS_IN_PYTHON and axis is None and not keepdims
+    return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp), weak)
 
 
 @op(np.argmax, python=_reduction_text("argmax"), rule=NONDIFF)

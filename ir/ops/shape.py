@@ -82,7 +82,7 @@ def _expand_text(x: ArrayType, *, axis: tuple[int, ...]) -> str:
     ndim = x.ndim + len(axis)
     last = max(axis)
     entries = ["None" if i in axis else ":" for i in range(last + 1)]
-    if len(entries) > 2 and all(a >= ndim - len(axis) for a in axis):
+    if x.ndim > 1 and all(a >= ndim - len(axis) for a in axis):
         entries = ["...", *["None"] * len(axis)]
     return f"{{0}}[{', '.join(entries)}]"
 
@@ -193,7 +193,8 @@ def stack(*arrays: ArrayType, axis: int = 0) -> ArrayType:
     if any(other.shape != first.shape for other in arrays):
         raise ValueError("all input arrays must have the same shape")
     axis = normalize_axis(axis, first.ndim + 1)
-    return ArrayType((*first.shape[:axis], len(arrays), *first.shape[axis:]), result_dtype(*(a.strong() for a in arrays)))
+    dtype = result_dtype(*(a.strong() for a in arrays))
+    return ArrayType((*first.shape[:axis], len(arrays), *first.shape[axis:]), dtype)
 
 
 @stack.vjp

@@ -210,6 +210,19 @@ def undo(name: str, param: str) -> Rule:
     return undone
 
 
+def sign_outward(name: str) -> Rule:
+    """A rearrangement of -x is minus that of x, so that a sum can subtract it."""
+
+    def moved(builder: Builder, x: Value, **params: Any) -> Value | None:
+        inner = _negated(builder, x)
+        if inner is None:
+            return None
+        rearranged: Value = builder.emit(BY_NAME[name], inner, **params)
+        return -rearranged
+
+    return moved
+
+
 def squeeze_sum(builder: Builder, x: Value, *, axis: tuple[int, ...]) -> Value | None:
     """A sum with keepdims whose axes are then squeezed out is a sum without."""
     equation = builder.definition(x, "sum")
@@ -348,7 +361,7 @@ EXACT: dict[str, tuple[Rule, ...]] = {
     "reshape": (reshape_again,),
     "transpose": (transpose_again,),
     "expand_dims": (undo("squeeze", "axis"),),
-    "squeeze": (undo("expand_dims", "axis"), squeeze_sum),
+    "squeeze": (undo("expand_dims", "axis"), squeeze_sum, sign_outward("squeeze")),
     "flip": (undo("flip", "axis"),),
     "broadcast_to": (broadcast_to_itself,),
     "astype": (cast_to_itself,),

@@ -18,7 +18,8 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
     uses = program.use_counts()
     seen = {owner[v] for v in (*program.inputs, *program.captures)}
     seen |= {owner[o] for i, o in enumerate(program.outputs) if i not in positions and isinstance(o, Var)}
-    equations: list[Equation] = list(program.equations)
+    equations = [e for e in program.equations if e.op.name != "store"]
+    stores = [e for e in program.equations if e.op.name == "store"]
     outputs: list[Atom] = []
     for i, output in enumerate(program.outputs):
         if i not in positions or isinstance(output, Literal):
@@ -43,4 +44,14 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
             output.name, output.named = "", False  # the copy alone bears the name
         equations += builder.equations
         outputs.append(value.atom)
-    return replace(program, equations=tuple(equations), outputs=tuple(outputs))
+    written: set[Atom] = set()
+    for number, store in enumerate(stores):  # they come last, and none reads what another has written
+        target, value = store.operands
+        if isinstance(value, Var) and owner[value] in written:
+            builder = Builder()
+            builder.level = store.level
+            kept = builder.emit(BY_NAME["copy"], value)
+            equations += builder.equations
+            stores[number] = replace(store, operands=(target, kept.atom))
+        written.add(target)
+    return replace(program, equations=(*equations, *stores), outputs=tuple(outputs))

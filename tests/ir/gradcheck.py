@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.check import check
 from tapeless.ir.grad import backward, spread
@@ -44,7 +43,7 @@ def frozen(x: Any) -> Any:
 
 
 def assert_close(actual: Any, expected: Any, tolerances: dict[str, float], dtype: Any, message: str = "") -> None:
-    """The two agree within the tolerance of the dtype, element by element; nan and inf must stand at the same places."""
+    """The two agree within the tolerance of the dtype, element by element; nan and inf stand at the same places."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape, f"{message}: shapes {actual.shape} and {expected.shape}"
     if not actual.size:
@@ -66,7 +65,9 @@ def _bits(x: Any) -> bytes:
     array = np.array(x, order="C")
     if array.dtype.kind == "c":
         return _bits(array.real) + _bits(array.imag)
-    return (np.where(np.isnan(array), np.array(np.nan, array.dtype), array) if array.dtype.kind == "f" else array).tobytes()
+    return (
+        np.where(np.isnan(array), np.array(np.nan, array.dtype), array) if array.dtype.kind == "f" else array
+    ).tobytes()
 
 
 def random_like(rng: np.random.Generator, type_: ArrayType) -> Any:

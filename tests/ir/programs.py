@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from gradcheck import random_like
 from samples import NAMES, PLAIN, TABLE, is_ufunc
-
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.grad import backward
 from tapeless.ir.op import BY_NAME
@@ -16,9 +15,28 @@ from tapeless.ir.types import parse_type, type_of
 
 LITERALS: tuple[Any, ...] = (
     *(0, 1, -1, 2, 3, 0.0, -0.0, 1.0, -2.5, 0.1, True, 1e300, float("nan"), float("inf"), -float("inf"), 1j, -0.0 - 1j),
-    *(complex("nan+infj"), np.float32(0.1), np.float64(-0.0), np.int8(-3), np.bool_(True), np.complex64(1 - 2j), np.float16("inf")),
+    *(
+        complex("nan+infj"),
+        np.float32(0.1),
+        np.float64(-0.0),
+        np.int8(-3),
+        np.bool_(True),
+        np.complex64(1 - 2j),
+        np.float16("inf"),
+    ),
 )
-TYPES = ("f64[2, 3]", "f64[3]", "f64", "f64[2, 1]", "f64[3, 3]", "c128[2, 3]", "i64[3]", "bool[2, 3]", "f32[2, 3]", "float")
+TYPES = (
+    "f64[2, 3]",
+    "f64[3]",
+    "f64",
+    "f64[2, 1]",
+    "f64[3, 3]",
+    "c128[2, 3]",
+    "i64[3]",
+    "bool[2, 3]",
+    "f32[2, 3]",
+    "float",
+)
 FEW = [n for n in NAMES if not BY_NAME[n].effect and n != "mask_places"]  # its count is right only behind a guard
 
 

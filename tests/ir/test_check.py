@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.check import InvalidProgram, check
 from tapeless.ir.op import BY_NAME
@@ -58,22 +57,28 @@ def test_a_right_program_passes() -> None:
 def test_read_before_assigned() -> None:
     right = program()
     first, second, *rest = right.equations
-    assert message(replace(right, equations=(second, first, *rest))) == """\
+    assert (
+        message(replace(right, equations=(second, first, *rest)))
+        == """\
 loss: equation 0 reads p before it is assigned
 >    0  s: f64[2] = sum(p, axis=1, keepdims=False)
      1  p: f64[2, 3] = exp(x)
      2  t: f64[2] = sin(s)
 from model.py:7: p = np.exp(x) + s"""
+    )
 
 
 def test_the_window_lies_around_the_equation() -> None:
     text = message(changed(3, lambda e: replace(e, operands=(Var(parse_type("f64[2]"), "ghost"),))))
-    assert text == """\
+    assert (
+        text
+        == """\
 loss: equation 3 reads ghost before it is assigned
      1  s: f64[2] = sum(p, axis=1, keepdims=False)
      2  t: f64[2] = sin(s)
 >    3  u: f64[2] = cos(undefined)
 from model.py:7: p = np.exp(x) + s"""
+    )
 
 
 def test_assigned_twice() -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from gradcheck import check_gradient, evaluate, forward_program
 from samples import complexes, numbers
-
 from tapeless.ir.builder import Builder
 from tapeless.ir.check import check
 from tapeless.ir.grad import backward
@@ -25,7 +24,7 @@ conv2d = BY_NAME["conv2d"]
 
 def naive(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, spread: Any, groups: int) -> Any:
     """Cross-correlation written as it is defined, one output element after the other."""
-    n, c, height, width = x.shape
+    n, _, height, width = x.shape
     o, per_group, kh, kw = w.shape
     (top, bottom), (left, right) = padding
     tall, wide = (height - 1) * spread[0] + 1, (width - 1) * spread[1] + 1
@@ -48,8 +47,12 @@ def naive(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, spread: Any,
 
 
 DEFAULT: dict[str, Any] = {
-    "stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "spread": (1, 1), "groups": 1,
-}  # fmt: skip
+    "stride": (1, 1),
+    "padding": ((0, 0), (0, 0)),
+    "dilation": (1, 1),
+    "spread": (1, 1),
+    "groups": 1,
+}
 SHAPES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((2, 3, 5, 4), (4, 3, 3, 2), {}),
     ((1, 2, 5, 6), (3, 2, 1, 1), {}),
@@ -70,8 +73,12 @@ SHAPES: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((1, 2, 3, 2), (2, 2, 2, 2), {"spread": (2, 3)}),
     ((1, 2, 3, 3), (2, 2, 2, 2), {"spread": (2, 2), "stride": (3, 2), "padding": ((1, 2), (0, 1))}),
     ((1, 2, 6, 6), (2, 2, 2, 2), {"padding": ((-1, 0), (-2, -1))}),
-    ((1, 4, 3, 3), (2, 2, 2, 2), {"groups": 2, "spread": (2, 1), "dilation": (2, 1), "stride": (1, 2), "padding": ((2, -1), (1, 1))}),
-]  # fmt: skip
+    (
+        (1, 4, 3, 3),
+        (2, 2, 2, 2),
+        {"groups": 2, "spread": (2, 1), "dilation": (2, 1), "stride": (1, 2), "padding": ((2, -1), (1, 1))},
+    ),
+]
 CASES = [pytest.param(*case, id=str(i)) for i, case in enumerate(SHAPES)]
 
 
@@ -110,7 +117,13 @@ def test_conv2d_random_geometry(seed: int) -> None:
     weights = (groups * int(rng.integers(1, 3)), image[1] // groups, *rng.integers(1, 4, 2).tolist())
     pairs = [tuple(rng.integers(1, 4, 2).tolist()) for _ in range(3)]
     padding = tuple(tuple(rng.integers(-1, 5, 2).tolist()) for _ in range(2))
-    params: dict[str, Any] = {"stride": pairs[0], "dilation": pairs[1], "spread": pairs[2], "padding": padding, "groups": groups}
+    params: dict[str, Any] = {
+        "stride": pairs[0],
+        "dilation": pairs[1],
+        "spread": pairs[2],
+        "padding": padding,
+        "groups": groups,
+    }
     builder = Builder()
     x, w = rng.normal(size=image), rng.normal(size=weights)
     values = [builder.input(type_of(a), n) for a, n in ((x, "x"), (w, "w"))]
@@ -141,21 +154,28 @@ def adjoint_of_conv2d(**params: Any) -> Program:
 def test_the_adjoint_of_a_convolution_is_two_convolutions() -> None:
     """A full convolution with the kernel rotated by 180 degrees, and one of the input with the cotangent."""
     text = str(adjoint_of_conv2d(padding=((1, 0), (0, 1))))
-    assert text == """\
+    defaults = "stride=(1, 1)", "dilation=(1, 1), spread=(1, 1), groups=1"
+    text = text.replace(f"{defaults[0]}, ", "").replace(f", {defaults[1]}", "")
+    assert (
+        text
+        == """\
 def conv(x: f64[2, 3, 6, 5], w: f64[4, 3, 3, 2], dy: f64[2, 4, 5, 5]) -> (f64[2, 3, 6, 5], f64[4, 3, 3, 2]):
     # backward
     _1: f64[4, 3, 3, 2] = flip(w, axis=(2, 3))
     _2: f64[3, 4, 3, 2] = transpose(_1, axes=(1, 0, 2, 3))
-    dx: f64[2, 3, 6, 5] = conv2d(dy, _2, stride=(1, 1), padding=((1, 2), (1, 0)), dilation=(1, 1), spread=(1, 1), groups=1)
+    dx: f64[2, 3, 6, 5] = conv2d(dy, _2, padding=((1, 2), (1, 0)))
     _3: f64[3, 2, 6, 5] = transpose(x, axes=(1, 0, 2, 3))
     _4: f64[4, 2, 5, 5] = transpose(dy, axes=(1, 0, 2, 3))
-    _5: f64[3, 4, 3, 2] = conv2d(_3, _4, stride=(1, 1), padding=((1, 0), (0, 1)), dilation=(1, 1), spread=(1, 1), groups=1)
+    _5: f64[3, 4, 3, 2] = conv2d(_3, _4, padding=((1, 0), (0, 1)))
     dw: f64[4, 3, 3, 2] = transpose(_5, axes=(1, 0, 2, 3))
     return (dx, dw,)
 """
+    )
 
 
-@pytest.mark.parametrize("params", [{}, {"stride": (2, 2)}, {"dilation": (2, 1)}, {"stride": (2, 1), "padding": ((3, 3), (1, 2))}])
+@pytest.mark.parametrize(
+    "params", [{}, {"stride": (2, 2)}, {"dilation": (2, 1)}, {"stride": (2, 1), "padding": ((3, 3), (1, 2))}]
+)
 def test_stride_and_dilation_change_places(params: dict[str, Any]) -> None:
     """What the forward convolution skips, the adjoint spreads apart, and the other way round."""
     program = adjoint_of_conv2d(**params)
@@ -174,7 +194,9 @@ def test_stride_and_dilation_change_places(params: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["convolve", "correlate"])
 @pytest.mark.parametrize("mode", ["full", "same", "valid"])
-@pytest.mark.parametrize(("m", "n"), [(6, 3), (3, 6), (6, 4), (4, 6), (5, 5), (4, 4), (1, 4), (4, 1), (1, 1), (7, 2), (2, 7)])
+@pytest.mark.parametrize(
+    ("m", "n"), [(6, 3), (3, 6), (6, 4), (4, 6), (5, 5), (4, 4), (1, 4), (4, 1), (1, 1), (7, 2), (2, 7)]
+)
 def test_one_dimension(name: str, mode: str, m: int, n: int) -> None:
     op = BY_NAME[name]
     for real_a, real_v in ((True, True), (False, False), (True, False), (False, True)):
@@ -188,13 +210,21 @@ def test_one_dimension(name: str, mode: str, m: int, n: int) -> None:
 @pytest.mark.parametrize("name", ["convolve", "correlate"])
 def test_a_signal_with_itself(name: str) -> None:
     for mode in ("full", "same", "valid"):
-        check_gradient(lambda a: BY_NAME[name](a, a, mode=mode), [complexes(4)])
+        check_gradient(lambda a, mode=mode: BY_NAME[name](a, a, mode=mode), [complexes(4)])
 
 
 # ----------------------------------------------------------------------------------------------------------- windows
 
-WINDOWS = [((6,), (3,), (0,)), ((4, 5), (2,), (1,)), ((4, 5), (2,), (0,)), ((3, 4, 5), (2, 4), (2, 1)), ((5,), (5,), (0,)),
-           ((5,), (1,), (0,)), ((7,), (2, 3), (0, 0)), ((4, 4), (2, 2, 2), (1, 0, 1))]  # fmt: skip
+WINDOWS = [
+    ((6,), (3,), (0,)),
+    ((4, 5), (2,), (1,)),
+    ((4, 5), (2,), (0,)),
+    ((3, 4, 5), (2, 4), (2, 1)),
+    ((5,), (5,), (0,)),
+    ((5,), (1,), (0,)),
+    ((7,), (2, 3), (0, 0)),
+    ((4, 4), (2, 2, 2), (1, 0, 1)),
+]
 
 
 @pytest.mark.parametrize(("shape", "window", "axis"), WINDOWS)
@@ -233,7 +263,11 @@ def test_the_product_of_the_others_where_some_are_zero() -> None:
 
 
 def test_of_repeated_places_the_last_write_counts() -> None:
-    for index in ((np.array([0, 1, 0, 2, 2]),), (np.array([[0, 1], [1, 0]]), np.array([1, 1])), (slice(1), np.array([1, 1, 0]))):
+    for index in (
+        (np.array([0, 1, 0, 2, 2]),),
+        (np.array([[0, 1], [1, 0]]), np.array([1, 1])),
+        (slice(1), np.array([1, 1, 0])),
+    ):
         shape = (3, 4)
         mask = last_write(shape, index)
         order = np.arange(mask.size).reshape(mask.shape)
@@ -245,14 +279,36 @@ def test_of_repeated_places_the_last_write_counts() -> None:
 # ------------------------------------------------------------------------------------------------ einsum, tensordot
 
 EINSUMS: list[tuple[str, tuple[tuple[int, ...], ...]]] = [
-    ("ii->i", ((3, 3),)), ("ii->", ((3, 3),)), ("ij->", ((2, 3),)), ("ij->i", ((2, 3),)), ("ij->ji", ((2, 3),)), ("->", ((),)),
-    ("ij,j->i", ((2, 3), (3,))), ("bij,bjk->bik", ((2, 3, 4), (2, 4, 5))), ("i,j->ij", ((2,), (3,))), ("i,j->ji", ((2,), (3,))),
-    ("ij,kl->", ((2, 3), (4, 2))), ("ij,kl->k", ((2, 3), (4, 2))), ("ij,jk,kl->li", ((2, 3), (3, 4), (4, 2))),
-    ("ii,ij->j", ((3, 3), (3, 2))), ("ij,ij->", ((2, 3), (2, 3))), ("iij->j", ((2, 2, 3),)), ("iij->ij", ((2, 2, 3),)),
-    ("ijk,kji->", ((2, 3, 4), (4, 3, 2))), ("ij,j,i->", ((2, 3), (3,), (2,))), ("i,i,i,i->i", ((3,),) * 4), ("iji->j", ((2, 3, 2),)),
-    ("ij,->ij", ((2, 3), ())), ("iijj->", ((2, 2, 3, 3),)), ("ij,ij->ij", ((2, 1), (2, 3))), ("ij,jk->ik", ((2, 1), (3, 4))),
-    ("ij,ij->j", ((1, 3), (2, 3))), ("ij,i->ij", ((2, 0), (2,))), ("ij,i->i", ((2, 0), (2,))), ("aab,bcc->ac", ((2, 2, 3), (3, 4, 4))),
-]  # fmt: skip
+    ("ii->i", ((3, 3),)),
+    ("ii->", ((3, 3),)),
+    ("ij->", ((2, 3),)),
+    ("ij->i", ((2, 3),)),
+    ("ij->ji", ((2, 3),)),
+    ("->", ((),)),
+    ("ij,j->i", ((2, 3), (3,))),
+    ("bij,bjk->bik", ((2, 3, 4), (2, 4, 5))),
+    ("i,j->ij", ((2,), (3,))),
+    ("i,j->ji", ((2,), (3,))),
+    ("ij,kl->", ((2, 3), (4, 2))),
+    ("ij,kl->k", ((2, 3), (4, 2))),
+    ("ij,jk,kl->li", ((2, 3), (3, 4), (4, 2))),
+    ("ii,ij->j", ((3, 3), (3, 2))),
+    ("ij,ij->", ((2, 3), (2, 3))),
+    ("iij->j", ((2, 2, 3),)),
+    ("iij->ij", ((2, 2, 3),)),
+    ("ijk,kji->", ((2, 3, 4), (4, 3, 2))),
+    ("ij,j,i->", ((2, 3), (3,), (2,))),
+    ("i,i,i,i->i", ((3,),) * 4),
+    ("iji->j", ((2, 3, 2),)),
+    ("ij,->ij", ((2, 3), ())),
+    ("iijj->", ((2, 2, 3, 3),)),
+    ("ij,ij->ij", ((2, 1), (2, 3))),
+    ("ij,jk->ik", ((2, 1), (3, 4))),
+    ("ij,ij->j", ((1, 3), (2, 3))),
+    ("ij,i->ij", ((2, 0), (2,))),
+    ("ij,i->i", ((2, 0), (2,))),
+    ("aab,bcc->ac", ((2, 2, 3), (3, 4, 4))),
+]
 
 
 @pytest.mark.parametrize(("subscripts", "shapes"), EINSUMS)
@@ -278,11 +334,18 @@ def test_einsum_of_complex_and_of_one_array_twice() -> None:
 @pytest.mark.parametrize(
     ("a", "b", "axes"),
     [
-        ((2, 3, 4), (4, 3, 5), ((2, 1), (0, 1))), ((2, 3, 4), (3, 5, 4), ((2, 1), (2, 0))), ((2, 3, 4, 5), (5, 2, 4), ((3, 0, 2), (0, 1, 2))),
-        ((3, 4), (2, 4, 3), ((0, 1), (2, 1))), ((3, 4), (2, 4, 3), ((1, 0), (1, 2))), ((2, 3), (4,), ((), ())), ((2, 3), (3, 2), ((0, 1), (1, 0))),
-        ((4, 2, 3), (5, 3, 4, 2), ((0, 2, 1), (2, 1, 3))), ((0, 2), (2, 3), ((1,), (0,))), ((2, 0), (0, 3), ((1,), (0,))),
+        ((2, 3, 4), (4, 3, 5), ((2, 1), (0, 1))),
+        ((2, 3, 4), (3, 5, 4), ((2, 1), (2, 0))),
+        ((2, 3, 4, 5), (5, 2, 4), ((3, 0, 2), (0, 1, 2))),
+        ((3, 4), (2, 4, 3), ((0, 1), (2, 1))),
+        ((3, 4), (2, 4, 3), ((1, 0), (1, 2))),
+        ((2, 3), (4,), ((), ())),
+        ((2, 3), (3, 2), ((0, 1), (1, 0))),
+        ((4, 2, 3), (5, 3, 4, 2), ((0, 2, 1), (2, 1, 3))),
+        ((0, 2), (2, 3), ((1,), (0,))),
+        ((2, 0), (0, 3), ((1,), (0,))),
     ],
-)  # fmt: skip
+)
 def test_tensordot(a: tuple[int, ...], b: tuple[int, ...], axes: Any) -> None:
     x, y = numbers(*a, seed=1), numbers(*b, seed=2)
     (value,) = evaluate(forward_program(lambda x, y: BY_NAME["tensordot"](x, y, axes=axes), [x, y]), [x, y])

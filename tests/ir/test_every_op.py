@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from gradcheck import check_gradient, check_low_precision, evaluate, forward_program
 from samples import COMPOSED, COMPOSITION, PLAIN, TABLE, Sample, build_of, differentiable, is_ufunc, samples_of
-
 from tapeless.ir import ops
 from tapeless.ir.builder import Builder
 from tapeless.ir.grad import active_variables
@@ -65,14 +64,19 @@ def test_one_operand_used_twice(name: str) -> None:
     op = BY_NAME[name]
     for sample in samples_of(op):
         a, b = (*sample.operands, None)[:2]
-        if len(sample.operands) != 2 or np.shape(a) != np.shape(b) or not type_of(a).inexact or name in ("fmod", "remainder"):
+        if (
+            len(sample.operands) != 2
+            or np.shape(a) != np.shape(b)
+            or not type_of(a).inexact
+            or name in ("fmod", "remainder")
+        ):
             continue
         if name in ("maximum", "minimum", "fmax", "fmin"):
             return  # a tie everywhere: see test_kinks.py
         for x in (a, b):
             low = max(d[0] for d in op.domain) if is_ufunc(op) else -np.inf
             x = np.abs(x) + 0.1 if low >= 0 and np.asarray(x).dtype.kind == "f" else x
-            check_gradient(lambda v: op(v, v, **sample.params), [x])
+            check_gradient(lambda v, params=sample.params: op(v, v, **params), [x])
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -117,7 +121,9 @@ def test_the_text_is_what_it_computes(op: Op, sample: Sample) -> None:
         (expected,) = evaluate(program, sample.operands)
         for found in executed(op, sample.operands, sample.params):
             same = type_of(found) == type_of(expected)
-            assert same or op.update is not None, f"{type_of(found)} by the text, {type_of(expected)} by the interpreter"
+            assert same or op.update is not None, (
+                f"{type_of(found)} by the text, {type_of(expected)} by the interpreter"
+            )
             np.testing.assert_array_equal(found, expected)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from gradcheck import check_gradient, evaluate, optimize
 from samples import numbers
-
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.check import check
 from tapeless.ir.grad import NotDifferentiable, backward
@@ -58,11 +57,21 @@ POLICY: list[tuple[str, Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]] =
     ("relu, other way", lambda x: o.maximum(0.0, x), ([-1.0, 0.0, 2.0],), ([0, 0, 1],)),
     ("a ceiling", lambda x: o.minimum(x, 1.0), ([-1.0, 1.0, 2.0],), ([1, 0, 0],)),
     ("relu by fmax", lambda x: o.fmax(x, 0), ([-1.0, 0.0, 2.0, nan],), ([0, 0, 1, 0],)),
-    ("clip", lambda x: o.clip(x, x.builder.value(0.0), x.builder.value(1.0)), ([-1.0, 0.0, 0.5, 1.0, 2.0],), ([0, 0, 1, 0, 0],)),
+    (
+        "clip",
+        lambda x: o.clip(x, x.builder.value(0.0), x.builder.value(1.0)),
+        ([-1.0, 0.0, 0.5, 1.0, 2.0],),
+        ([0, 0, 1, 0, 0],),
+    ),
     ("hypot", lambda a, b: o.hypot(a, b), ([0.0, 3.0], [0.0, 4.0]), ([0, 0.6], [0, 0.8])),
     ("norm", lambda x: o.norm(x), ([0.0, 0.0],), ([0, 0],)),
     ("norm of rows", lambda x: o.norm(x, axis=1), ([[0.0, 0.0], [3.0, 4.0]],), ([[0, 0], [0.6, 0.8]],)),
-    ("sqrt of a sum of squares", lambda x: o.sqrt(o.sum(x * x, axis=0)), ([[0.0, 3.0], [0.0, 4.0]],), ([[0, 0.6], [0, 0.8]],)),
+    (
+        "sqrt of a sum of squares",
+        lambda x: o.sqrt(o.sum(x * x, axis=0)),
+        ([[0.0, 3.0], [0.0, 4.0]],),
+        ([[0, 0.6], [0, 0.8]],),
+    ),
     ("sqrt of a sum of **2", lambda x: o.sqrt(o.sum(x**2)), ([0.0, 0.0],), ([0, 0],)),
     ("sqrt of a sum of square", lambda x: o.sqrt(o.sum(o.square(x), axis=0, keepdims=True)), ([0.0, 0.0],), ([0, 0],)),
     ("sqrt of x @ x", lambda x: o.sqrt(x @ x), ([0.0, 0.0],), ([0, 0],)),
@@ -77,7 +86,12 @@ POLICY: list[tuple[str, Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]] =
     ("fmin beside nan", lambda a, b: o.fmin(a, b), ([nan, 2.0, 3.0], [1.0, nan, 3.0]), ([0, 1, 0.5], [1, 0, 0.5])),
     ("max of several", lambda x: o.max(x), ([1.0, 3.0, 3.0, 3.0],), ([0, 1 / 3, 1 / 3, 1 / 3],)),
     ("max along rows", lambda x: o.max(x, axis=1), ([[1.0, 1.0], [2.0, 5.0]],), ([[0.5, 0.5], [0, 1]],)),
-    ("min of several, kept", lambda x: o.min(x, axis=(0, 1), keepdims=True), ([[1.0, 1.0], [2.0, 1.0]],), ([[1 / 3, 1 / 3], [0, 1 / 3]],)),
+    (
+        "min of several, kept",
+        lambda x: o.min(x, axis=(0, 1), keepdims=True),
+        ([[1.0, 1.0], [2.0, 1.0]],),
+        ([[1 / 3, 1 / 3], [0, 1 / 3]],),
+    ),
     ("ptp of equal numbers", lambda x: o.ptp(x), ([2.0, 2.0],), ([0, 0],)),
     ("max of infinities", lambda x: o.max(x), ([inf, inf, 1.0],), ([0.5, 0.5, 0],)),
     ("x ** 0", lambda x: x**0, ([0.0, 2.0],), ([0, 0],)),
@@ -93,7 +107,7 @@ POLICY: list[tuple[str, Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]] =
     ("prod with two zeros", lambda x: o.prod(x), ([0.0, 0.0, 3.0],), ([0, 0, 0],)),
     ("logaddexp of nothing", lambda a, b: o.logaddexp(a, b), ([-inf, 1.0], [0.0, -inf]), ([0, 1], [1, 0])),
     ("mean of nothing", lambda x: o.mean(x, axis=1), (np.zeros((2, 0)),), (np.zeros((2, 0)),)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("build", "operands", "expected"), [pytest.param(*row[1:], id=row[0]) for row in POLICY])
@@ -112,18 +126,40 @@ MASKED: list[tuple[str, Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]] =
     ("log where it is none", lambda x: where(x > 0, o.log(x), 0.0), ([2.0, 0.0, -1.0],), ([0.5, 0, 0],)),
     ("1 / x at 0", lambda x: where(x.equals(0), 0.0, 1 / x), ([2.0, 0.0],), ([-0.25, 0],)),
     ("x log x", lambda x: where(x > 0, x * o.log(x), 0.0), ([1.0, 0.0],), ([1, 0],)),
-    ("two masks", lambda x: where(x > 0, where(x > 1, o.log(x - 1), o.sqrt(x)), o.exp(x)), ([2.0, 0.25, 0.0, -inf],), ([1, 1, 1, 0],)),
-    ("an integer as condition", lambda x: where(o.astype(o.floor(x), dtype=np.dtype(int)), where(x > 1, 1 / (x - 2), x), o.sqrt(x)), ([3.0, 2.5, 0.25],), ([-1, -4, 1],)),
-    ("the mask of a matrix over a row", lambda r: where(r > r.builder.value(np.float64(0)), o.sqrt(r), 0.0), ([[4.0], [-1.0]],), ([[0.25], [0]],)),
-    ("broadcast inside", lambda x, r: where(x > 0, o.log(x) * r, 0.0), ([[1.0, 0.0], [2.0, 4.0]], [1.0, 1.0]), ([[1, 0], [0.5, 0.25]], [np.log(2), np.log(4)])),
+    (
+        "two masks",
+        lambda x: where(x > 0, where(x > 1, o.log(x - 1), o.sqrt(x)), o.exp(x)),
+        ([2.0, 0.25, 0.0, -inf],),
+        ([1, 1, 1, 0],),
+    ),
+    (
+        "an integer as condition",
+        lambda x: where(o.astype(o.floor(x), dtype=np.dtype(int)), where(x > 1, 1 / (x - 2), x), o.sqrt(x)),
+        ([3.0, 2.5, 0.25],),
+        ([-1, -4, 1],),
+    ),
+    (
+        "the mask of a matrix over a row",
+        lambda r: where(r > r.builder.value(np.float64(0)), o.sqrt(r), 0.0),
+        ([[4.0], [-1.0]],),
+        ([[0.25], [0]],),
+    ),
+    (
+        "broadcast inside",
+        lambda x, r: where(x > 0, o.log(x) * r, 0.0),
+        ([[1.0, 0.0], [2.0, 4.0]], [1.0, 1.0]),
+        ([[1, 0], [0.5, 0.25]], [np.log(2), np.log(4)]),
+    ),
     ("before a sum", lambda x: where(x > 0, o.sum(o.sqrt(x + 1), axis=0), 0.0), ([3.0, -0.75],), ([0.25, 1.0],)),
     ("relu of log", lambda x: o.maximum(o.log(x), 0), ([0.0, 2.0],), ([0, 0.5],)),
     ("max of 1 / x", lambda x: o.max(-1 / x), ([0.5, 4.0],), ([0, 1 / 16],)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("build", "operands", "expected"), [pytest.param(*row[1:], id=row[0]) for row in MASKED])
-def test_masked_cotangents_stay_zero(build: Callable[..., Any], operands: tuple[Any, ...], expected: tuple[Any, ...]) -> None:
+def test_masked_cotangents_stay_zero(
+    build: Callable[..., Any], operands: tuple[Any, ...], expected: tuple[Any, ...]
+) -> None:
     for found, wanted in zip(gradient(build, *operands), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-15)
 
@@ -171,8 +207,11 @@ def test_what_looks_like_a_norm() -> None:
 def test_nan_is_not_hidden() -> None:
     """Where the value is nan, the gradient does not claim to know better."""
     cases: list[tuple[Callable[..., Any], Any]] = [
-        (lambda x: o.norm(x), [1.0, nan]), (lambda x: o.exp(x), [nan]), (lambda x: o.absolute(x), [nan]), (lambda x: o.sqrt(x), [-1.0]),
-    ]  # fmt: skip
+        (lambda x: o.norm(x), [1.0, nan]),
+        (lambda x: o.exp(x), [nan]),
+        (lambda x: o.absolute(x), [nan]),
+        (lambda x: o.sqrt(x), [-1.0]),
+    ]
     for build, x in cases:
         (found,) = gradient(build, x)
         assert np.isnan(found).any()
@@ -180,7 +219,11 @@ def test_nan_is_not_hidden() -> None:
 
 def test_a_missing_derivative_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal names its reason, a record without a rule does not pass for a zero; both only on an active path."""
-    for rule, message in ((Refused("because"), "because"), ((Refused("because"),), "because"), (None, "sin has no derivative")):
+    for rule, message in (
+        (Refused("because"), "because"),
+        ((Refused("because"),), "because"),
+        (None, "sin has no derivative"),
+    ):
         monkeypatch.setattr(BY_NAME["sin"], "rule", rule)
         with pytest.raises(NotDifferentiable, match=message) as caught:
             gradient(lambda x: 2 * o.sin(x), [1.0])
@@ -201,8 +244,11 @@ def test_every_subset_of_outputs() -> None:
     """With several outputs their cotangents add up; those without one contribute nothing."""
     x = numbers(2, 3)
     builds: list[Callable[..., Any]] = [
-        lambda x: (o.sin(x), o.sum(x, axis=0), o.floor(x)), lambda x: (o.sin(x), o.sin(x)), lambda x: (x * 2, o.exp(x * 2)), lambda x: (x, x),
-    ]  # fmt: skip
+        lambda x: (o.sin(x), o.sum(x, axis=0), o.floor(x)),
+        lambda x: (o.sin(x), o.sin(x)),
+        lambda x: (x * 2, o.exp(x * 2)),
+        lambda x: (x, x),
+    ]
     for build in builds:
         check_gradient(build, [x])
 
@@ -216,7 +262,9 @@ def test_unbroadcast(virtual: tuple[int, ...], target: tuple[int, ...], small: t
 
     g = numbers(*small)
     builder = Builder()
-    (found,) = evaluate(check(builder.program("f", [unbroadcast(builder.input(type_of(g), "g"), virtual, target)])), [g])
+    (found,) = evaluate(
+        check(builder.program("f", [unbroadcast(builder.input(type_of(g), "g"), virtual, target)])), [g]
+    )
     whole = np.broadcast_to(g, virtual)
     lead = len(virtual) - len(target)
     expected = whole.sum(axis=tuple(range(lead)))

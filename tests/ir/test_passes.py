@@ -13,7 +13,6 @@ from gradcheck import ROUNDING, assert_close, evaluate, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import random_program
-
 from tapeless.ir.builder import Builder, Rule, Value
 from tapeless.ir.check import check
 from tapeless.ir.indexing import SLOT, Slice
@@ -45,32 +44,58 @@ class Emit:
 
 # x, y: vectors of one dtype; s: a number of that dtype; m: a matrix [n, 3] of it.
 EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
-    ("multiply", "multiply_by_one"): (lambda e, x, y, s: 1 * x, lambda e, x, y, s: x * 1, lambda e, x, y, s: x * 1.0, lambda e, x, y, s: 1.0 * s),
+    ("multiply", "multiply_by_one"): (
+        lambda e, x, y, s: 1 * x,
+        lambda e, x, y, s: x * 1,
+        lambda e, x, y, s: x * 1.0,
+        lambda e, x, y, s: 1.0 * s,
+    ),
     ("multiply", "multiply_negated"): (lambda e, x, y, s: -x * y, lambda e, x, y, s: x * -y, lambda e, x, y, s: -x * s),
-    ("multiply", "not_broadcast"): (lambda e, x, y, s: e.broadcast_to(s, shape=x.shape) * x, lambda e, x, y, s: x * e.broadcast_to(s, shape=x.shape)),
+    ("multiply", "not_broadcast"): (
+        lambda e, x, y, s: e.broadcast_to(s, shape=x.shape) * x,
+        lambda e, x, y, s: x * e.broadcast_to(s, shape=x.shape),
+    ),
     ("divide", "divide_by_one"): (lambda e, x, y, s: x / 1, lambda e, x, y, s: x / 1.0),
     ("divide", "divide_negated"): (lambda e, x, y, s: -x / y, lambda e, x, y, s: -x / s),
-    ("divide", "not_broadcast"): (lambda e, x, y, s: e.broadcast_to(s, shape=x.shape) / x, lambda e, x, y, s: x / e.broadcast_to(s, shape=x.shape)),
+    ("divide", "not_broadcast"): (
+        lambda e, x, y, s: e.broadcast_to(s, shape=x.shape) / x,
+        lambda e, x, y, s: x / e.broadcast_to(s, shape=x.shape),
+    ),
     ("add", "add_negated"): (lambda e, x, y, s: x + -y, lambda e, x, y, s: -x + y, lambda e, x, y, s: -s + y),
     ("add", "add_twice"): (lambda e, x, y, s: x + x, lambda e, x, y, s: s + s),
     ("add", "not_broadcast"): (lambda e, x, y, s: e.broadcast_to(s, shape=x.shape) + x,),
     ("subtract", "subtract_negated"): (lambda e, x, y, s: x - -y, lambda e, x, y, s: s - -y),
     ("subtract", "subtract_zero"): (lambda e, x, y, s: x - 0, lambda e, x, y, s: x - 0.0, lambda e, x, y, s: x - -0.0),
     ("subtract", "not_broadcast"): (lambda e, x, y, s: x - e.broadcast_to(s, shape=x.shape),),
-    ("negative", "negate_twice"): (lambda e, x, y, s: -(-x),),
+    ("negative", "negate_twice"): (lambda e, x, y, s: e.negative(-x),),
     ("power", "power_of_one"): (lambda e, x, y, s: x**1, lambda e, x, y, s: x**1.0),
     ("reshape", "reshape_again"): (
-        lambda e, x, y, s: e.reshape(e.reshape(x, shape=(x.size, 1)), shape=(1, x.size)), lambda e, x, y, s: e.reshape(x, shape=x.shape),
-        lambda e, x, y, s: e.reshape(e.expand_dims(x, axis=(0,)), shape=(x.size, 1)), lambda e, x, y, s: e.reshape(e.squeeze(e.expand_dims(x, axis=(0,)), axis=(0,)), shape=(x.size, 1)),
+        lambda e, x, y, s: e.reshape(e.reshape(x, shape=(x.size, 1)), shape=(1, x.size)),
+        lambda e, x, y, s: e.reshape(x, shape=x.shape),
+        lambda e, x, y, s: e.reshape(e.expand_dims(x, axis=(0,)), shape=(x.size, 1)),
+        lambda e, x, y, s: e.reshape(e.squeeze(e.expand_dims(x, axis=(0,)), axis=(0,)), shape=(x.size, 1)),
     ),
     ("transpose", "transpose_again"): (
-        lambda e, x, y, s: e.transpose(e.transpose(e.expand_dims(x, axis=(0,)), axes=(1, 0)), axes=(1, 0)), lambda e, x, y, s: e.transpose(x, axes=(0,)),
+        lambda e, x, y, s: e.transpose(e.transpose(e.expand_dims(x, axis=(0,)), axes=(1, 0)), axes=(1, 0)),
+        lambda e, x, y, s: e.transpose(x, axes=(0,)),
         lambda e, x, y, s: e.transpose(e.transpose(e.expand_dims(x, axis=(0, 1)), axes=(2, 0, 1)), axes=(2, 0, 1)),
     ),
-    ("expand_dims", "undone"): (lambda e, x, y, s: e.expand_dims(e.squeeze(e.reshape(x, shape=(x.size, 1)), axis=(1,)), axis=(1,)),),
-    ("squeeze", "undone"): (lambda e, x, y, s: e.squeeze(e.expand_dims(x, axis=(0,)), axis=(0,)), lambda e, x, y, s: e.squeeze(e.expand_dims(s, axis=(0, 1)), axis=(0, 1))),
+    ("expand_dims", "undone"): (
+        lambda e, x, y, s: e.expand_dims(e.squeeze(e.reshape(x, shape=(x.size, 1)), axis=(1,)), axis=(1,)),
+    ),
+    ("squeeze", "undone"): (
+        lambda e, x, y, s: e.squeeze(e.expand_dims(x, axis=(0,)), axis=(0,)),
+        lambda e, x, y, s: e.squeeze(e.expand_dims(s, axis=(0, 1)), axis=(0, 1)),
+    ),
+    ("squeeze", "squeeze_sum"): (
+        lambda e, x, y, s: e.squeeze(e.sum(e.expand_dims(x, axis=(0,)), axis=1, keepdims=True), axis=(1,)),
+        lambda e, x, y, s: e.squeeze(e.sum(e.expand_dims(x, axis=(0,)), axis=None, keepdims=True), axis=(0, 1)),
+    ),
     ("flip", "undone"): (lambda e, x, y, s: e.flip(e.flip(x, axis=(0,)), axis=(0,)),),
-    ("broadcast_to", "broadcast_to_itself"): (lambda e, x, y, s: e.broadcast_to(x, shape=x.shape), lambda e, x, y, s: e.broadcast_to(s, shape=())),
+    ("broadcast_to", "broadcast_to_itself"): (
+        lambda e, x, y, s: e.broadcast_to(x, shape=x.shape),
+        lambda e, x, y, s: e.broadcast_to(s, shape=()),
+    ),
     ("astype", "cast_to_itself"): (lambda e, x, y, s: e.astype(x, dtype=x.dtype),),
     ("positive", "plus_sign"): (lambda e, x, y, s: e.positive(x),),
     ("set_item", "store_number"): (
@@ -79,63 +104,130 @@ EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, s: e.set_item(x, e.filled(value=200, shape=(2,), dtype=y.dtype), index=(Slice(0, 2),)),
     ),
     ("copy", "copy_is_the_value"): (lambda e, x, y, s: e.copy(x),),
-    ("bitwise_and", "mask_with_itself"): (lambda e, x, y, s: e.equal(x, y) & e.equal(x, y), lambda e, x, y, s: e.isnan(x) & e.isnan(x)),
+    ("bitwise_and", "mask_with_itself"): (
+        lambda e, x, y, s: e.equal(x, y) & e.equal(x, y),
+        lambda e, x, y, s: e.isnan(x) & e.isnan(x),
+    ),
     ("getitem", "read_past_writes"): (
         lambda e, x, y, s: e.getitem(e.set_item(x, s, index=(Slice(0, 0),)), index=(Slice(1, None),)),
         lambda e, x, y, s: e.getitem(e.set_item(e.zeros(x), y, index=(Slice(),)), index=(Slice(),)),
-        lambda e, x, y, s: e.getitem(e.set_item(x, e.getitem(y, index=(Slice(None, None, 2),)), index=(Slice(None, None, 2),)), index=(Slice(1, None, 2),)),
+        lambda e, x, y, s: e.getitem(
+            e.set_item(x, e.getitem(y, index=(Slice(None, None, 2),)), index=(Slice(None, None, 2),)),
+            index=(Slice(1, None, 2),),
+        ),
         lambda e, x, y, s: e.getitem(e.filled(value=-0.0, shape=(4, 3), dtype=x.dtype), index=(1, Slice(1, None))),
-        lambda e, x, y, s: e.getitem(e.set_item(e.set_item(e.zeros(x), s, index=(Slice(2, 4),)), s, index=(Slice(5, 7),)), index=(Slice(0, 2),)),
+        lambda e, x, y, s: e.getitem(
+            e.set_item(e.set_item(e.zeros(x), s, index=(Slice(2, 4),)), s, index=(Slice(5, 7),)), index=(Slice(0, 2),)
+        ),
         lambda e, x, y, s: e.getitem(e.set_item(x, s, index=(Slice(None, None, -2),)), index=(Slice(1, 3),)),
     ),
-}  # fmt: skip
+}
 
 # x, y: f64[4, 3]; r: f64[3]; c: f64[4, 1]; s: f64; i, j: index vectors of length 4; all positive, away from 0.
 P = Slice(1, 3)
 ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
-    ("multiply", "folded"): (lambda e, x, y, r, c, s, i, j: e.multiply(np.float64(2.0), 3.0), lambda e, x, y, r, c, s, i, j: 2.0 * e.filled(value=1.5, shape=(3,), dtype=DTYPES["f64"])),
+    ("multiply", "folded"): (
+        lambda e, x, y, r, c, s, i, j: e.multiply(np.float64(2.0), 3.0),
+        lambda e, x, y, r, c, s, i, j: 2.0 * e.filled(value=1.5, shape=(3,), dtype=DTYPES["f64"]),
+    ),
     ("add", "folded"): (lambda e, x, y, r, c, s, i, j: e.add(np.float64(2.0), 3.0),),
     ("subtract", "folded"): (lambda e, x, y, r, c, s, i, j: e.subtract(np.float64(2.0), 3.0),),
     ("divide", "folded"): (lambda e, x, y, r, c, s, i, j: e.divide(np.float64(3.0), 2.0),),
     ("multiply", "weak"): (lambda e, x, y, r, c, s, i, j: e.astype(e.builder.value(0.3), dtype=DTYPES["f64"]) * x,),
     ("add", "weak"): (lambda e, x, y, r, c, s, i, j: x + e.astype(e.builder.value(0.3), dtype=DTYPES["f64"]),),
     ("subtract", "weak"): (lambda e, x, y, r, c, s, i, j: x - e.astype(e.builder.value(0.3), dtype=DTYPES["f64"]),),
-    ("multiply", "cancel_division"): (lambda e, x, y, r, c, s, i, j: (x / y) * y, lambda e, x, y, r, c, s, i, j: r * (x / r)),
+    ("multiply", "cancel_division"): (
+        lambda e, x, y, r, c, s, i, j: (x / y) * y,
+        lambda e, x, y, r, c, s, i, j: r * (x / r),
+    ),
     ("multiply", "reuse_quotient"): (lambda e, x, y, r, c, s, i, j: (below(e, lambda: x / r), (y / r) * x)[1],),
-    ("divide", "cancel_common_factor"): (lambda e, x, y, r, c, s, i, j: (x * r) / r, lambda e, x, y, r, c, s, i, j: (r * x) / r),
+    ("divide", "cancel_common_factor"): (
+        lambda e, x, y, r, c, s, i, j: (x * r) / r,
+        lambda e, x, y, r, c, s, i, j: (r * x) / r,
+    ),
     ("negative", "negate_difference"): (lambda e, x, y, r, c, s, i, j: -(x - r),),
     ("sum", "scaled_sum"): (
-        lambda e, x, y, r, c, s, i, j: e.sum(2 * x, axis=0), lambda e, x, y, r, c, s, i, j: e.sum(x / 4, axis=None), lambda e, x, y, r, c, s, i, j: e.sum(x * s, axis=(0, 1)),
-        lambda e, x, y, r, c, s, i, j: e.sum(x * r, axis=0), lambda e, x, y, r, c, s, i, j: e.sum(x / c, axis=1, keepdims=True), lambda e, x, y, r, c, s, i, j: e.sum(-x, axis=1),
+        lambda e, x, y, r, c, s, i, j: e.sum(2 * x, axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(x / 4, axis=None),
+        lambda e, x, y, r, c, s, i, j: e.sum(x * s, axis=(0, 1)),
+        lambda e, x, y, r, c, s, i, j: e.sum(x * r, axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(x / c, axis=1, keepdims=True),
+        lambda e, x, y, r, c, s, i, j: e.sum(-x, axis=1),
         lambda e, x, y, r, c, s, i, j: e.sum(r * x, axis=-2, keepdims=True),
     ),
     ("sum", "sum_of_scatter"): (
-        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), s, i, index=(SLOT,)), axis=None), lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), x, i, index=(SLOT,))),
-        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), 1.5, i, j, index=(SLOT, SLOT))), lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), r, index=(2,))),
-        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), e.squeeze(c, axis=(1,)), e.arange(start=0, stop=4, step=1), j, index=(SLOT, SLOT)), axis=1),
-        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), e.squeeze(c, axis=(1,)), e.arange(start=0, stop=4, step=1), j, index=(SLOT, SLOT)), axis=1, keepdims=True),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), s, i, index=(SLOT,)), axis=None),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), x, i, index=(SLOT,))),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), 1.5, i, j, index=(SLOT, SLOT))),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.index_add(e.zeros(x), r, index=(2,))),
+        lambda e, x, y, r, c, s, i, j: e.sum(
+            e.index_add(e.zeros(x), e.squeeze(c, axis=(1,)), e.arange(start=0, stop=4, step=1), j, index=(SLOT, SLOT)),
+            axis=1,
+        ),
+        lambda e, x, y, r, c, s, i, j: e.sum(
+            e.index_add(e.zeros(x), e.squeeze(c, axis=(1,)), e.arange(start=0, stop=4, step=1), j, index=(SLOT, SLOT)),
+            axis=1,
+            keepdims=True,
+        ),
     ),
     ("index_add", "overwritten_addition"): (
         lambda e, x, y, r, c, s, i, j: e.index_add(e.set_item(x, 0, index=(1,)), r, index=(1,), distinct=True),
-        lambda e, x, y, r, c, s, i, j: e.index_add(e.set_item(x, 0.0, j2(e), index=(SLOT,)), s, j2(e), index=(SLOT,), distinct=True),
+        lambda e, x, y, r, c, s, i, j: e.index_add(
+            e.set_item(x, 0.0, j2(e), index=(SLOT,)), s, j2(e), index=(SLOT,), distinct=True
+        ),
     ),
-    ("add", "add_scatter"): (lambda e, x, y, r, c, s, i, j: x + e.index_add(e.zeros(x), y, i, index=(SLOT,)), lambda e, x, y, r, c, s, i, j: e.index_add(e.zeros(x), r, index=(1,), distinct=True) + x),
-    ("subtract", "subtract_scatter"): (lambda e, x, y, r, c, s, i, j: x - e.index_add(e.zeros(x), y, i, index=(SLOT,)), lambda e, x, y, r, c, s, i, j: e.index_add(e.zeros(x), r, index=(1,)) - x),
+    ("add", "add_scatter"): (
+        lambda e, x, y, r, c, s, i, j: x + e.index_add(e.zeros(x), y, i, index=(SLOT,)),
+        lambda e, x, y, r, c, s, i, j: e.index_add(e.zeros(x), r, index=(1,), distinct=True) + x,
+    ),
+    ("subtract", "subtract_scatter"): (
+        lambda e, x, y, r, c, s, i, j: x - e.index_add(e.zeros(x), y, i, index=(SLOT,)),
+        lambda e, x, y, r, c, s, i, j: e.index_add(e.zeros(x), r, index=(1,)) - x,
+    ),
     ("multiply", "cancel_scattered_division"): (
-        lambda e, x, y, r, c, s, i, j: e.index_add(e.zeros(x), s / e.getitem(x, i, j, index=(SLOT, SLOT)), i, j, index=(SLOT, SLOT)) * x,
-        lambda e, x, y, r, c, s, i, j: x * e.index_add(e.zeros(x), -(r / e.getitem(x, index=(P,))), index=(P,), distinct=True),
+        lambda e, x, y, r, c, s, i, j: (
+            e.index_add(e.zeros(x), s / e.getitem(x, i, j, index=(SLOT, SLOT)), i, j, index=(SLOT, SLOT)) * x
+        ),
+        lambda e, x, y, r, c, s, i, j: (
+            x * e.index_add(e.zeros(x), -(r / e.getitem(x, index=(P,))), index=(P,), distinct=True)
+        ),
     ),
     ("multiply", "gather_product"): (
-        lambda e, x, y, r, c, s, i, j: 2 * (3.0 * x), lambda e, x, y, r, c, s, i, j: 3 * (x / 6), lambda e, x, y, r, c, s, i, j: (x / 3) * 0.5, lambda e, x, y, r, c, s, i, j: e.builder.value(2.0) * 3,
-        lambda e, x, y, r, c, s, i, j: e.builder.value(3) * 2, lambda e, x, y, r, c, s, i, j: -2 * (-x), lambda e, x, y, r, c, s, i, j: -1.0 * x, lambda e, x, y, r, c, s, i, j: x * 2.0,
+        lambda e, x, y, r, c, s, i, j: 2 * (3.0 * x),
+        lambda e, x, y, r, c, s, i, j: 3 * (x / 6),
+        lambda e, x, y, r, c, s, i, j: (x / 3) * 0.5,
+        lambda e, x, y, r, c, s, i, j: e.builder.value(2.0) * 3,
+        lambda e, x, y, r, c, s, i, j: e.builder.value(3) * 2,
+        lambda e, x, y, r, c, s, i, j: -2 * (-x),
+        lambda e, x, y, r, c, s, i, j: -1.0 * x,
+        lambda e, x, y, r, c, s, i, j: x * 2.0,
     ),
-    ("divide", "gather_quotient"): (lambda e, x, y, r, c, s, i, j: (2 * x) / 4, lambda e, x, y, r, c, s, i, j: (6 * x) / 3, lambda e, x, y, r, c, s, i, j: (x / 3) / 2, lambda e, x, y, r, c, s, i, j: (-x) / 2),
-    ("negative", "gather_negation"): (lambda e, x, y, r, c, s, i, j: -(3 * x), lambda e, x, y, r, c, s, i, j: -e.builder.value(1.5)),
-    ("add", "factored"): (lambda e, x, y, r, c, s, i, j: 2 * x + 2 * r, lambda e, x, y, r, c, s, i, j: x / 3 + y / 3, lambda e, x, y, r, c, s, i, j: (2 * x) * r + 2 * y),
+    ("divide", "gather_quotient"): (
+        lambda e, x, y, r, c, s, i, j: (2 * x) / 4,
+        lambda e, x, y, r, c, s, i, j: (6 * x) / 3,
+        lambda e, x, y, r, c, s, i, j: (x / 3) / 2,
+        lambda e, x, y, r, c, s, i, j: (-x) / 2,
+    ),
+    ("negative", "gather_negation"): (
+        lambda e, x, y, r, c, s, i, j: -(3 * x),
+        lambda e, x, y, r, c, s, i, j: -e.builder.value(1.5),
+    ),
+    ("add", "factored"): (
+        lambda e, x, y, r, c, s, i, j: 2 * x + 2 * r,
+        lambda e, x, y, r, c, s, i, j: x / 3 + y / 3,
+        lambda e, x, y, r, c, s, i, j: (2 * x) * r + 2 * y,
+    ),
     ("subtract", "factored"): (lambda e, x, y, r, c, s, i, j: 2 * x - 2 * r,),
-    ("add", "subtract_scaled"): (lambda e, x, y, r, c, s, i, j: x + -2 * y, lambda e, x, y, r, c, s, i, j: (-2 * y) + r, lambda e, x, y, r, c, s, i, j: x + (-2 * y) * r / c),
-    ("subtract", "add_scaled"): (lambda e, x, y, r, c, s, i, j: x - -2 * y, lambda e, x, y, r, c, s, i, j: r - (-2 * y) * c),
-}  # fmt: skip
+    ("add", "subtract_scaled"): (
+        lambda e, x, y, r, c, s, i, j: x + -2 * y,
+        lambda e, x, y, r, c, s, i, j: (-2 * y) + r,
+        lambda e, x, y, r, c, s, i, j: x + (-2 * y) * r / c,
+    ),
+    ("subtract", "add_scaled"): (
+        lambda e, x, y, r, c, s, i, j: x - -2 * y,
+        lambda e, x, y, r, c, s, i, j: r - (-2 * y) * c,
+    ),
+}
 
 
 def j2(e: Emit) -> Any:
@@ -148,7 +240,9 @@ def below(e: Emit, write: Callable[[], Any]) -> None:
 
 
 ALL_RULES = {(name, rule.__name__): rule for name, rules in RULES.items() for rule in rules}
-EXACT_RULES = {(name, rule.__name__) for table in (EXACT, MEMORY_RULES) for name, rules in table.items() for rule in rules}
+EXACT_RULES = {
+    (name, rule.__name__) for table in (EXACT, MEMORY_RULES) for name, rules in table.items() for rule in rules
+}
 
 
 def written(write: Write, arguments: list[Any], rules: dict[str, tuple[Rule, ...]], level: int) -> Program:
@@ -190,7 +284,9 @@ def hostile(dtype: str) -> tuple[Any, Any, Any]:
         if dtype.startswith("f"):
             values = np.array(HOSTILE).astype(DTYPES[dtype])
         elif dtype.startswith("c"):
-            values = np.array([complex(a, b) for a, b in itertools.product(HOSTILE[:7], repeat=2)]).astype(DTYPES[dtype])
+            values = np.array([complex(a, b) for a, b in itertools.product(HOSTILE[:7], repeat=2)]).astype(
+                DTYPES[dtype]
+            )
         else:
             values = np.array([0, 1, 2, 127, 128, 255, -1, -128]).astype(DTYPES[dtype])
     x, y = (np.ascontiguousarray(v).ravel() for v in np.meshgrid(values, values))
@@ -267,7 +363,9 @@ def test_adjoint_rules_keep_every_type(key: tuple[str, str], dtype: str) -> None
     """Also where the operands are of other dtypes, or of two different ones (`fired` asserts it)."""
     plain_arguments = adjoint_arguments()
     for mixed in range(3):
-        arguments = [a.astype(DTYPES[dtype])[()] if k < 5 and (k + mixed) % 3 else a for k, a in enumerate(plain_arguments)]
+        arguments = [
+            a.astype(DTYPES[dtype])[()] if k < 5 and (k + mixed) % 3 else a for k, a in enumerate(plain_arguments)
+        ]
         for write in ADJOINT_EXAMPLES[key]:
             try:
                 fired(key, write, arguments, 1)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import random_program
 from samples import NAMES, samples_of
-
 from tapeless.ir.builder import Builder
 from tapeless.ir.check import check
 from tapeless.ir.grad import backward
@@ -35,7 +34,15 @@ def round_trip(program: Program) -> Program:
 
 LITERALS = [
     *(0, -1, 2**40, 0.0, -0.0, 0.1, 1e-320, 1e300, True, False, float("nan"), float("inf"), -float("inf")),
-    *(1j, -1j, complex(-0.0, 1.0), complex(0.0, -0.0), complex("nan+infj"), complex("inf-nanj"), complex(-0.0, -float("inf"))),
+    *(
+        1j,
+        -1j,
+        complex(-0.0, 1.0),
+        complex(0.0, -0.0),
+        complex("nan+infj"),
+        complex("inf-nanj"),
+        complex(-0.0, -float("inf")),
+    ),
     *(np.float32(0.1), np.float32("nan"), np.float16(-0.0), np.float64("-inf"), np.int8(-128), np.uint64(2**64 - 1)),
     *(np.bool_(True), np.complex64(1 - 2j), np.complex128(complex("nan-0j"))),
 ]
@@ -84,7 +91,9 @@ def test_names_origins_and_levels() -> None:
     (ddx,) = backward(builder, [(dx, builder.value(1.0))], [x])
     assert ddx is not None
     program = builder.program("f", [z, dx, ddx])
-    assert str(program) == """\
+    assert (
+        str(program)
+        == """\
 def f(x: f64[2], *, w: f64[2]) -> (f64[2], f64[2], f64[2]):
     y: f64[2] = sin(x)  # some dir/model.py:3
     y_1: f64[2] = multiply(y, w)
@@ -98,6 +107,7 @@ def f(x: f64[2], *, w: f64[2]) -> (f64[2], f64[2], f64[2]):
     dx_1: f64[2] = multiply(_3, y)  # some dir/model.py:3
     return (y_1, dx, dx_1,)
 """
+    )
     read = round_trip(program)
     assert [e.level for e in read.equations] == [e.level for e in program.equations]
     assert [str(e.origin) for e in read.equations] == [str(e.origin) for e in program.equations]
@@ -106,7 +116,9 @@ def f(x: f64[2], *, w: f64[2]) -> (f64[2], f64[2], f64[2]):
 
 def test_names_that_are_taken() -> None:
     builder = Builder()
-    values = [builder.input(parse_type("f64"), n) for n in ("sin", "x", "x", "x_1", "_", "_a", "_1", "", "f64", "slice")]
+    values = [
+        builder.input(parse_type("f64"), n) for n in ("sin", "x", "x", "x_1", "_", "_a", "_1", "", "f64", "slice")
+    ]
     for v in values:
         BY_NAME["sin"](v)
     read = round_trip(builder.program("f", [BY_NAME["sin"](v) for v in values]))

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from gradcheck import build_of_literals, evaluate
 from samples import PLAIN, TABLE, Sample, is_ufunc
-
 from tapeless.ir.builder import Builder
 from tapeless.ir.op import BY_NAME, Op
 from tapeless.ir.types import DTYPES, ArrayType, broadcast_shapes, parse_type, type_of
@@ -67,7 +66,9 @@ def compare(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> None:
         assert rule == type_of(actual), f"{described}: NumPy gives {type_of(actual)}, the rule says {rule}"
         (found,) = evaluate(build_of_literals(op, operands, params), operands)
         assert type_of(found) == rule, f"{described}: the interpreter gives {type_of(found)}"
-        np.testing.assert_allclose(found, actual, rtol=1e-14 if rule is not None and rule.weak else 0, err_msg=described)
+        np.testing.assert_allclose(
+            found, actual, rtol=1e-14 if rule is not None and rule.weak else 0, err_msg=described
+        )
 
 
 @pytest.mark.parametrize("name", UFUNCS)
@@ -115,7 +116,11 @@ def test_mixed_dtypes(name: str) -> None:
 @pytest.mark.parametrize("name", ["stack", "where", "outer", "einsum", "full", "sum", "max", "cumsum", "broadcast_to"])
 def test_python_numbers_among_the_operands(name: str) -> None:
     op = BY_NAME[name]
-    params: dict[str, dict[str, Any]] = {"einsum": {"subscripts": ",->"}, "full": {"shape": (2,)}, "broadcast_to": {"shape": (2,)}}
+    params: dict[str, dict[str, Any]] = {
+        "einsum": {"subscripts": ",->"},
+        "full": {"shape": (2,)},
+        "broadcast_to": {"shape": (2,)},
+    }
     count = {"stack": 2, "where": 3, "outer": 2, "einsum": 2}.get(name, 1)
     for row in itertools.product([*PYTHON, *(array(n) for n in NAMES)], repeat=count):
         compare(op, row, params.get(name, {}))
@@ -183,7 +188,9 @@ def test_an_unknown_keyword_is_refused_by_name() -> None:
         BY_NAME["reshape"](x)
 
 
-@pytest.mark.parametrize("text", ["f64[2, 3]", "f64", "bool", "bool[()]", "bool[0]", "c64[1]", "int", "float", "complex", "u16[4]"])
+@pytest.mark.parametrize(
+    "text", ["f64[2, 3]", "f64", "bool", "bool[()]", "bool[0]", "c64[1]", "int", "float", "complex", "u16[4]"]
+)
 def test_types_round_trip(text: str) -> None:
     assert str(parse_type(text)) == text
 
