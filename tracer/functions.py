@@ -186,7 +186,7 @@ def _broadcast_to(trace: Trace, array: Any, shape: Any, subok: bool = False) -> 
 @function(np.flip)
 def _flip(trace: Trace, m: Any, axis: Any = None) -> Any:
     m = _array(trace, m)
-    return wrap(trace, trace.emit(flip, m._value(), axis=normalize_axes(axis, m.ndim)))
+    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim))
 
 
 @function(np.copy)

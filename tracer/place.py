@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..ir.builder import Value
 from ..ir.indexing import Index
 from ..ir.ops.indexing import getitem, set_item
-from ..ir.ops.shape import expand_dims, reshape, squeeze, transpose
+from ..ir.ops.shape import expand_dims, flip, reshape, squeeze, transpose
 
 
 class Root:
@@ -100,6 +100,8 @@ class View:
             axes: tuple[int, ...] = self.params["axes"]  # type: ignore[assignment]
             inverse = tuple(sorted(range(len(axes)), key=axes.__getitem__))
             self.parent.write(transpose(value, axes=inverse))
+        elif self.op == "flip":
+            self.parent.write(flip(value, axis=self.params["axis"]))
         else:
             self.parent.write(reshape(value, shape=parent.shape))
         self._value, self._seen = value, self.root.version
@@ -111,5 +113,6 @@ _FORWARD = {
     "reshape": reshape,
     "transpose": transpose,
     "expand_dims": expand_dims,
+    "flip": flip,
     "squeeze": squeeze,
 }

@@ -107,7 +107,7 @@ def _attributes(
     code = function.__code__
     if not code.co_varnames:
         return
-    for first, chain in _mentions(code):
+    for first, chain in _mentions(code, local=True):
         if first == code.co_varnames[0] and chain:
             _watch(name, lambda: instance, chain, found, seen)
 
@@ -166,14 +166,17 @@ def _is_user_module(module: types.ModuleType) -> bool:
     return file is not None and "site-packages" not in file and "lib/python" not in file
 
 
+_FROM_OUTSIDE = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF"}
+_LOCAL = {"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"}
+
+
 @lru_cache(maxsize=4096)
-def _mentions(code: types.CodeType) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Every name that the code loads, with the attributes read from it, also in nested functions."""
-    return tuple(dict.fromkeys(_scan(code)))
+def _mentions(code: types.CodeType, local: bool = False) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every outer name that the code loads (or every local one) with the attributes read from it, also when nested."""
+    return tuple(dict.fromkeys(_scan(code, _LOCAL if local else _FROM_OUTSIDE)))
 
 
-def _scan(code: types.CodeType) -> Iterator[tuple[str, tuple[str, ...]]]:
-    loads = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_FAST", "LOAD_CLASSDEREF", "LOAD_FAST_BORROW"}
+def _scan(code: types.CodeType, loads: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
     current: str | None = None
     chain: list[str] = []
     for instruction in dis.get_instructions(code):
@@ -182,9 +185,7 @@ def _scan(code: types.CodeType) -> Iterator[tuple[str, tuple[str, ...]]]:
             continue
         if current is not None:
             yield current, tuple(chain)
-        current, chain = (
-            (str(instruction.argval), []) if instruction.opname in loads else (None, [])
-        )
+        current, chain = (str(instruction.argval), []) if instruction.opname in loads else (None, [])
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _scan(constant)
+            yield from _scan(constant, loads)
