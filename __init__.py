@@ -4,6 +4,7 @@ from .ir.ops.effects import GuardMiss
 from .runtime.api import grad, stop_gradient, value_and_grad
 from .runtime.checking import check_grads
 from .runtime.pullback import vjp
+from .tracer.loops import cond, fori_loop, scan, while_loop
 from .tracer.errors import GradientError, LeakedTracerError, TapelessError, TracingError, UnsupportedError
 
 __version__ = "0.1.0"
@@ -15,8 +16,12 @@ __all__ = [
     "TracingError",
     "UnsupportedError",
     "check_grads",
+    "cond",
+    "fori_loop",
     "grad",
+    "scan",
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "while_loop",
 ]

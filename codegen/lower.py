@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from ..ir.op import BY_NAME
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
 from ..ir.types import type_of
 from .names import Allocator, describe
+from .numbers import number_expression
+from .loops import lower_block
 from .plan import END, Plan, plan
 from .source import Comment, Item
 from .templates import expression, statement
@@ -23,19 +25,28 @@ WRITTEN = ("", 0, 0)  # the block of the writes into arguments, which answers no
 class Lowering:
     """Writes the body of one function; `names` maps variables that have a line of their own to their names."""
 
-    def __init__(self, program: Program, given: dict[Var, str], reserved: set[str], closure: bool = False) -> None:
+    def __init__(
+        self,
+        program: Program,
+        given: dict[Var, str],
+        reserved: set[str],
+        closure: bool = False,
+        constant: Collection[Var] = (),
+    ) -> None:
+        """`constant` are inputs that keep their names throughout, since the text is run again and again."""
         self.program = program
         self.closure = closure
         self.plan: Plan = plan(program, closure)
         self.names: dict[Var, str] = dict(given)
         self.helpers: dict[str, Callable[..., Any]] = {}
         self.guarded = False
-        self._definition = {out: n for n, e in enumerate(program.equations) for out in e.outs}
-        self._allocator = Allocator(reserved)
+        self.definition = {out: n for n, e in enumerate(program.equations) for out in e.outs}
+        self.reserved = reserved
+        self.allocator = Allocator(reserved)
         for var, name in given.items():
             # A parameter's name is free again after its last use; a user who reassigns it would do the same.
-            until = self.plan.last_use.get(var, -1) if not closure else END
-            self._allocator.hold(name, until)
+            until = END if closure or var in constant else self.plan.last_use.get(var, -1)
+            self.allocator.hold(name, until)
 
     # --------------------------------------------------------------------------------------------- statements
 
@@ -54,7 +65,7 @@ class Lowering:
                 entered = True
                 if self.closure:
                     self._hold_forward_names()
-            lines = self._lines(number, equation)
+            lines = lower_block(self, number, equation, home) or self._lines(number, equation)
             if equation.op.name == "store" and block is not WRITTEN:
                 part.append(Comment("what the function writes into its arguments"))
                 block = WRITTEN
@@ -69,7 +80,7 @@ class Lowering:
     def _hold_forward_names(self) -> None:
         """Names of the enclosing function are not assigned in the nested one: that would hide them."""
         for name in self.names.values():
-            self._allocator.hold(name, END)
+            self.allocator.hold(name, END)
 
     def _lines(self, number: int, equation: Equation) -> list[ast.stmt]:
         for helper in equation.op.helpers:
@@ -110,7 +121,7 @@ class Lowering:
         return _subtracted(statement(template, operands))
 
     def _fresh_zeros(self, atom: Atom) -> bool:
-        definition = self._definition.get(atom) if isinstance(atom, Var) else None
+        definition = self.definition.get(atom) if isinstance(atom, Var) else None
         made = self.program.equations[definition] if definition is not None else None
         return made is not None and made.op.name == "filled" and made.params["value"] == 0
 
@@ -135,19 +146,19 @@ class Lowering:
     def _inherit(self, source: Var, out: Var) -> str:
         name = self.names[source]
         self.names[out] = name
-        self._allocator.extend(name, self.plan.last_use.get(out, -1))
+        self.allocator.extend(name, self.plan.last_use.get(out, -1))
         return name
 
     def _assign_name(self, number: int, equation: Equation, strictly_before: bool = False) -> str:
         out = equation.out
         wish = out.name or describe(equation, self.names, self._made)
         until = self._until(number, out)
-        name = self._allocator.take(wish, number - 1 if strictly_before else number, until)
+        name = self.allocator.take(wish, number - 1 if strictly_before else number, until)
         self.names[out] = name
         return name
 
     def _made(self, var: Var) -> Equation | None:
-        number = self._definition.get(var)
+        number = self.definition.get(var)
         return None if number is None else self.program.equations[number]
 
     def _until(self, number: int, out: Var) -> int:
@@ -161,7 +172,7 @@ class Lowering:
             return number_expression(atom.value, atom.type.weak)
         if atom in self.names:
             return ast.Name(self.names[atom], ast.Load())
-        return self._value(self.program.equations[self._definition[atom]])
+        return self._value(self.program.equations[self.definition[atom]])
 
     def _value(self, equation: Equation) -> ast.expr:
         for helper in equation.op.helpers:
@@ -173,7 +184,10 @@ class Lowering:
         ]
         if equation.op.name == "negative":
             return _negative(operands[0])
-        return expression(equation.op.template(types, dict(equation.params)), operands)
+        template = equation.op.template(types, dict(equation.params))
+        if types and types[0].weak:  # a Python number has no methods
+            template = template.rpartition(" || ")[2]
+        return expression(template, operands)
 
 
 def answer(origin: Origin, home: str) -> str:
@@ -232,29 +246,3 @@ def _plain_literal(equation: Equation, place: int) -> Literal:
 
 
 _WHOLE = {"add", "subtract", "multiply", "divide", "where"}
-
-
-def number_expression(value: Any, weak: bool) -> ast.expr:
-    """A number as it is written in Python; a NumPy scalar keeps its type unless `weak`."""
-    if isinstance(value, np.generic):
-        plain = number_expression(value.item(), True)
-        if weak:
-            return plain
-        name = "bool" if value.dtype.kind == "b" else f"np.{value.dtype.name}"
-        return expression(f"{name}({{0}})", [plain])
-    if isinstance(value, bool):
-        return ast.Constant(value)
-    if isinstance(value, complex):
-        if value.real == 0 and math.copysign(1, value.real) > 0:
-            return _signed(value.imag, lambda imag: ast.Constant(complex(0, imag)))
-        return expression("complex({0}, {1})", [number_expression(v, True) for v in (value.real, value.imag)])
-    if isinstance(value, float) and math.isnan(value):
-        return expression("np.nan", [])
-    return _signed(value, lambda v: expression("np.inf", []) if v == math.inf else ast.Constant(v))
-
-
-def _signed(value: Any, positive: Callable[[Any], ast.expr]) -> ast.expr:
-    if math.copysign(1, value) < 0:
-        return ast.UnaryOp(ast.USub(), positive(-value))
-    return positive(value)
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..ir.aliasing import parents, read_only, roots, shares_memory
+from ..ir.aliasing import is_cell, parents, read_only, roots, shares_memory
 from ..ir.program import Equation, Literal, Program, Var
 
 END = 1 << 40  # the position of the return statement
@@ -43,6 +43,7 @@ class _Planner:
             for operand in equation.operands:
                 if isinstance(operand, Var):
                     self.uses.setdefault(operand, []).append(number)
+        self.cells = {out for e in self.equations for out in e.outs if is_cell(e)}
         self.outputs = {o for o in program.outputs if isinstance(o, Var)}
         self.owner = parents(program)
         self.frozen = read_only(program)
@@ -188,7 +189,7 @@ class _Planner:
                 continue
             scalar = not target.type.shape
             dies = result.last_use.get(target, -1) <= number
-            if (dies and scalar and target not in self.frozen) or self._free(target, number, members, result):
+            if (dies and scalar and target not in self.frozen and target not in self.cells) or self._free(target, number, members, result):
                 if not scalar:
                     self._merge(target, out, members)
                 result.in_place.add(number)

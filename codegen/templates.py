@@ -30,7 +30,7 @@ def fill(node: ast.AST, operands: Sequence[ast.expr]) -> ast.AST:
         if isinstance(node.ctx, ast.Store):
             return ast.Name(operand.id, ast.Store()) if isinstance(operand, ast.Name) else operand
         return operand
-    fields = {}
+    fields: dict[str, object] = {}
     for name, value in ast.iter_fields(node):
         if isinstance(value, ast.AST):
             fields[name] = fill(value, operands)

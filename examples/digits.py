@@ -25,35 +25,45 @@ BATCH = 64
 
 
 def batch_norm(x, gamma, beta, mean, var):
-    """Normalize each channel: x[n, c, h, w] with one number per channel in the others."""
-    x_norm = (x - mean[:, None, None]) / np.sqrt(var[:, None, None] + 1e-5)
-    return gamma[:, None, None] * x_norm + beta[:, None, None]
+    """Normalize each channel of x[n, c, h, w]; mean, var, gamma and beta hold one number for each."""
+    x_norm = (x - mean) / np.sqrt(var + 1e-5)
+    return gamma * x_norm + beta
 
 
-def network(params, x, moments=None):
-    """Scores of the ten digits for images x[n, 1, 8, 8], and the channels' moments that were used.
+def moments(x):
+    """Mean and variance of each channel over batch, rows and columns."""
+    mean = x.mean(axis=(0, 2, 3), keepdims=True)
+    var = x.var(axis=(0, 2, 3), keepdims=True)
+    return mean, var
 
-    Without `moments`, batch norm takes those of this batch, as one does in training.
+
+def network(params, x, running=None):
+    """Scores of the ten digits for images x[n, 1, 8, 8], and the moments with which batch norm worked.
+
+    Without running moments these are the batch's own, as in training.
     """
     y1 = nn.conv2d(x, params["w1"], padding=1)
-    mean1, var1 = moments[0] if moments else (y1.mean(axis=(0, 2, 3)), y1.var(axis=(0, 2, 3)))
-    h1 = np.maximum(batch_norm(y1, params["gamma1"], params["beta1"], mean1, var1), 0)
+    mean1, var1 = running[0] if running else moments(y1)
+    z1 = batch_norm(y1, params["gamma1"], params["beta1"], mean1, var1)
+    h1 = np.maximum(z1, 0)
     p1 = nn.max_pool2d(h1, 2)
     y2 = nn.conv2d(p1, params["w2"], padding=1)
-    mean2, var2 = moments[1] if moments else (y2.mean(axis=(0, 2, 3)), y2.var(axis=(0, 2, 3)))
-    h2 = np.maximum(batch_norm(y2, params["gamma2"], params["beta2"], mean2, var2), 0)
+    mean2, var2 = running[1] if running else moments(y2)
+    z2 = batch_norm(y2, params["gamma2"], params["beta2"], mean2, var2)
+    h2 = np.maximum(z2, 0)
     p2 = nn.max_pool2d(h2, 2)
-    scores = p2.reshape(len(x), -1) @ params["w3"] + params["b3"]
+    features = p2.reshape(len(x), -1)
+    scores = features @ params["w3"] + params["b3"]
     return scores, ((mean1, var1), (mean2, var2))
 
 
 @value_and_grad(has_aux=True)
 def loss(params, x, labels):
     """Cross-entropy of the softmax of the scores, and the moments for later use."""
-    scores, moments = network(params, x)
+    scores, used = network(params, x)
     scores = scores - scores.max(axis=1, keepdims=True)
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    return -np.mean(np.log(p[np.arange(len(x)), labels])), moments
+    return -np.mean(np.log(p[np.arange(len(x)), labels])), used
 
 
 def initial_params(rng):
@@ -63,8 +73,8 @@ def initial_params(rng):
         return rng.normal(size=shape) * np.sqrt(2 / inputs)
 
     return {
-        "w1": normal(16, 1, 3, 3, inputs=9), "gamma1": np.ones(16), "beta1": np.zeros(16),
-        "w2": normal(32, 16, 3, 3, inputs=144), "gamma2": np.ones(32), "beta2": np.zeros(32),
+        "w1": normal(16, 1, 3, 3, inputs=9), "gamma1": np.ones((16, 1, 1)), "beta1": np.zeros((16, 1, 1)),
+        "w2": normal(32, 16, 3, 3, inputs=144), "gamma2": np.ones((32, 1, 1)), "beta2": np.zeros((32, 1, 1)),
         "w3": normal(128, 10, inputs=128), "b3": np.zeros(10),
     }  # fmt: skip
 
@@ -104,7 +114,7 @@ def train(images, labels, epochs, rng):
     """The trained parameters, the running moments and the loss of every step."""
     from tqdm import tqdm
 
-    params, moments, losses = initial_params(rng), None, []
+    params, running, losses = initial_params(rng), None, []
     adam = Adam(params, rate=0.004)
     batches = len(images) // BATCH
     with tqdm(total=epochs * batches, unit="step", desc="training") as bar:
@@ -112,13 +122,13 @@ def train(images, labels, epochs, rng):
             adam.rate = 0.004 * 0.5 * (1 + np.cos(np.pi * epoch / epochs))
             order = rng.permutation(len(images))
             for some in np.split(order[: batches * BATCH], batches):
-                (value, now), gradient = loss(params, images[some], labels[some])
+                (value, used), gradient = loss(params, images[some], labels[some])
                 adam.step(params, gradient)
-                moments = average(moments, now)
+                running = average(running, used)
                 losses.append(float(value))
                 bar.update()
             bar.set_postfix(loss=f"{np.mean(losses[-batches:]):.4f}")
-    return params, moments, losses
+    return params, running, losses
 
 
 # ------------------------------------------------------------------------------------------------------------- files
@@ -162,7 +172,7 @@ module = runpy.run_path(sys.argv[1])
 case = dict(np.load(sys.argv[2]))
 x, labels = case.pop("x"), case.pop("labels")
 wanted = {k.removeprefix("d_"): case.pop(k) for k in list(case) if k.startswith("d_")}
-(value, moments), gradient = module["loss_value_and_grad"](case, x, labels)
+(value, _), gradient = module["loss_value_and_grad"](case, x, labels)
 print(max(float(np.max(np.abs(gradient[k] - wanted[k]))) for k in wanted))
 """
 
@@ -198,9 +208,9 @@ def main(argv=None):
     (images, labels), (new_images, new_labels) = load_digits(options.limit)
     print(f"{len(images)} digits to learn from, {len(new_images)} held out")
     start = time.perf_counter()
-    params, moments, losses = train(images, labels, options.epochs, np.random.default_rng(1))
+    params, running, losses = train(images, labels, options.epochs, np.random.default_rng(1))
     seconds = time.perf_counter() - start
-    scores, _ = network(params, new_images, moments)
+    scores, _ = network(params, new_images, running)
     accuracy = float(np.mean(scores.argmax(axis=1) == new_labels))
     print(f"{accuracy:.2%} of the held-out digits are right, after {len(losses)} steps in {seconds:.1f} s")
 

@@ -10,11 +10,50 @@ _READ_ONLY = {"broadcast_to", "sliding_window_view"}
 
 def shares_memory(equation: Equation) -> bool:
     """Whether the result is a view of the first operand: no copy by an index array, no scalar taken out."""
-    if not equation.op.view or not equation.operands or not isinstance(equation.operands[0], Var):
+    if not equation.operands or not isinstance(equation.operands[0], Var):
         return False
-    if equation.op.name == "getitem" and len(equation.operands) > 1:
+    if equation.op.name == "einsum":
+        return len(equation.operands) == 1  # a transpose or a diagonal
+    if equation.op.name != "getitem" or not equation.op.view:
+        return equation.op.view
+    if len(equation.operands) > 1:
         return False
-    return bool(equation.out.type.shape) or not equation.operands[0].type.shape
+    return bool(equation.out.type.shape) or not equation.operands[0].type.shape or Ellipsis in equation.params["index"]
+
+
+_CELLS = {"as_array", "broadcast_to", "copy", "einsum", "filled", "full", "reshape", "squeeze", "tensordot", "transpose", "where"}
+
+
+def is_cell(equation: Equation) -> bool:
+    """Whether the result is a 0-d array, where most operations give a scalar: it can be written in place."""
+    if equation.out.type.shape:
+        return False
+    return equation.op.name in _CELLS or (equation.op.name == "getitem" and Ellipsis in equation.params["index"])
+
+
+def may_alias(equation: Equation, out: Var) -> bool:
+    """Whether a result of a loop or branch may be an operand itself, handed through."""
+    if not equation.op.may_alias:
+        return False
+    place = equation.outs.index(out)
+    params = equation.params
+    if equation.op.name == "scan":
+        if place >= params["carry"]:
+            return bool(params["length"] < 0)
+        return params["length"] < 1 or _handed_through(params["body"], place)
+    if equation.op.name == "cond":
+        return _handed_through(params["true"], place) or _handed_through(params["false"], place)
+    return True
+
+
+def _handed_through(program: Program, place: int) -> bool:
+    output = program.outputs[place]
+    if not isinstance(output, Var):
+        return False
+    made = next((e for e in program.equations if output in e.outs), None)
+    if made is not None and may_alias(made, output):
+        return True
+    return roots(program)[output] in program.inputs
 
 
 def parents(program: Program) -> dict[Var, Var]:
@@ -41,7 +80,7 @@ def read_only(program: Program) -> set[Var]:
     for equation in program.equations:
         for out in equation.outs:
             first = equation.operands[0] if equation.operands else None
-            repeats = equation.op.name in _READ_ONLY
+            repeats = equation.op.name in _READ_ONLY or may_alias(equation, out)
             if repeats or (equation.op.view and isinstance(first, Literal)):
                 found.add(out)
             elif shares_memory(equation) and first in found:

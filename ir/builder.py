@@ -182,7 +182,7 @@ class Builder:
         return self._result(op, outs)
 
     def _result(self, op: Op, outs: tuple[Var, ...]) -> Any:
-        return Value(self, outs[0]) if len(outs) == 1 else tuple(Value(self, out) for out in outs)
+        return Value(self, outs[0]) if len(outs) == 1 and not op.several else tuple(Value(self, out) for out in outs)
 
     def find(self, name: str, *operands: Value, **params: Any) -> Value | None:
         """The value of an equation that stands here already, if there is one."""

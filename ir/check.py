@@ -22,6 +22,9 @@ def check(program: Program) -> Program:
         if problem:
             raise InvalidProgram(_explain(program, number, problem))
         known.update(equation.outs)
+        for inner in equation.params.values():
+            if isinstance(inner, Program):
+                check(inner)
     for output in program.outputs:
         if isinstance(output, Var) and output not in known:
             raise InvalidProgram(f"{program.name}: the output {output.name or '?'} is never assigned")

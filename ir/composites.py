@@ -125,7 +125,37 @@ def euclidean_norm(builder: Builder, equation: Equation) -> Match | None:
         scale = g / (length if n == 1 else n * length)
         return restore_dims(scale, x.ndim, axes, keepdims) * x
 
-    return x, rule
+    base = _before_centring(builder, x, axes)
+    return (x if base is None else base), rule
+
+
+def variance(builder: Builder, equation: Equation) -> Match | None:
+    """The sum or mean of (x - mean(x))**2, as np.var writes it: dx = 2 g (x - mean(x)), or that by n."""
+    centred = _square_root_of(builder, Value(builder, equation.operands[0]))
+    if centred is None:
+        return None
+    axes = normalize_axes(equation.params["axis"], centred.ndim)
+    x = _before_centring(builder, centred, axes)
+    if x is None:
+        return None
+    n = max(reduced_size(x, axes), 1) if equation.op.name == "mean" else 1
+    return x, lambda g: 2 * (restore_dims(g, x.ndim, axes, equation.params["keepdims"]) / n) * centred
+
+
+def _before_centring(builder: Builder, centred: Value, axes: tuple[int, ...]) -> Value | None:
+    """x where centred = x - mean(x): what sums to 0 gives the mean no cotangent.
+
+    Not where the user has given the difference a name: then the steps are kept apart as written.
+    """
+    difference = builder.definition(centred, "subtract")
+    if difference is None or difference.out.named or centred.dtype.kind != "f":
+        return None
+    x, m = (Value(builder, o) for o in difference.operands)
+    mean = builder.definition(m, "mean")
+    if mean is None or mean.operands[0] is not x.atom or centred.type != x.type:
+        return None
+    same = normalize_axes(mean.params["axis"], x.ndim) == axes
+    return x if same and (mean.params["keepdims"] or len(axes) == x.ndim) else None
 
 
 def _square_root_of(builder: Builder, squares: Value) -> Value | None:
@@ -165,4 +195,10 @@ def logistic(builder: Builder, equation: Equation) -> Match | None:
 
 
 Composite = Callable[[Builder, Equation], Match | None]
-COMPOSITES: dict[str, tuple[Composite, ...]] = {"divide": (softmax, logistic), "sqrt": (euclidean_norm,)}
+COMPOSITES: dict[str, tuple[Composite, ...]] = {
+    "divide": (softmax, logistic),
+    "subtract": (log_softmax,),
+    "sqrt": (euclidean_norm,),
+    "mean": (variance,),
+    "sum": (variance,),
+}

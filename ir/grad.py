@@ -25,6 +25,14 @@ class NotDifferentiable(NotImplementedError):
         self.equation = equation
 
 
+# A mask is carried past elementwise rules for what it hides: infinite derivatives, and nan where `where` hides that too.
+_HIDES_NOTHING = {"maximum", "minimum"}  # nan goes through these, so only infinities matter, and those only
+_TAME = {  # behind other operations than these
+    *("add", "subtract", "multiply", "negative", "positive", "square", "astype", "copy", "broadcast_to", "full"),
+    *("maximum", "minimum", "absolute", "where", "tanh", "sin", "cos", "arctan"),
+}
+
+
 @dataclass(slots=True)
 class Cotangent:
     """A cotangent on its way; it may merely broadcast to its variable, and is zero where `mask` is false."""
@@ -93,28 +101,31 @@ class _Reverse:
 
     def _transpose(self, equation: Equation) -> None:
         """Hand the cotangents of the results on to the operands."""
-        if len(equation.outs) > 1:
-            raise NotDifferentiable(f"{equation.op.name} has several results", equation)
+        if equation.op.several:
+            self._transpose_several(equation)
+            return
         out = equation.out
         total = self.pending[out]
         self._name(total.value, out)
+        uniform = equation.op.uniform and total.mask is None and total.value.ndim == 0
         for composite in COMPOSITES.get(equation.op.name, ()):
             found = composite(self.builder, equation)
             if found is not None:
-                operand, rule = found
-                if operand.atom in self.active:
-                    self._collect(operand, Cotangent(rule(self._full(total, out))), operand.shape)
+                base, rule = found
+                if base.atom in self.active:
+                    g = total.value if uniform else self._full(total, out)
+                    self._collect(base, Cotangent(rule(g)), base.shape)
                 return
         if equation.op.rearranges and total.mask is None and total.value.ndim == 0:
-            for operand in equation.operands:
-                self._collect(Value(self.builder, operand), total, operand.type.shape)
+            for atom in equation.operands:
+                self._collect(Value(self.builder, atom), total, atom.type.shape)
             return
         operands = [Value(self.builder, operand) for operand in equation.operands]
         y = Value(self.builder, out)
         mask = None
         if equation.op.elementwise:
             g, mask = total.value, total.mask
-        elif equation.op.uniform and total.mask is None and total.value.ndim == 0:
+        elif uniform:
             g = total.value
         else:
             g = self._full(total, out)
@@ -124,9 +135,44 @@ class _Reverse:
             if isinstance(contribution, Masked):
                 both = contribution.mask if mask is None else mask & contribution.mask
                 cotangent = Cotangent(contribution.value, both)
+                if equation.op.name in _HIDES_NOTHING and self._is_tame(operand.atom):
+                    cotangent = Cotangent(cotangent.materialize(operand.type))
             else:
                 cotangent = Cotangent(contribution, mask)
             self._collect(operand, cotangent, out.type.shape if equation.op.elementwise else None)
+
+    def _is_tame(self, atom: Var | Literal) -> bool:
+        """Whether the elementwise steps to this value have finite derivatives wherever it is not nan itself."""
+        todo, seen = [atom], {atom}
+        while todo:
+            current = todo.pop()
+            equation = self.builder.definitions.get(current) if isinstance(current, Var) else None
+            if equation is None or not equation.op.elementwise or current.type.shape != atom.type.shape:
+                continue  # its cotangent is summed or rearranged, so that the mask ends here anyway
+            if equation.op.name == "divide":
+                divisor = equation.operands[1].type.shape
+                if divisor == atom.type.shape and not isinstance(equation.operands[1], Literal):
+                    return False
+            elif equation.op.name not in _TAME:
+                return False
+            todo += [o for o in equation.operands if o not in seen]
+            seen.update(equation.operands)
+        return True
+
+    def _transpose_several(self, equation: Equation) -> None:
+        """As `_transpose`; the rule gets a cotangent, or None for zero, for each result."""
+        rule = equation.op.rule
+        if isinstance(rule, Refused | Nondifferentiable) or not callable(rule):
+            raise NotDifferentiable(f"{equation.op.name} has no derivative", equation)
+        gs = [self._full(self.pending[out], out) if out in self.pending else None for out in equation.outs]
+        ys = [Value(self.builder, out) for out in equation.outs]
+        for g, out in zip(gs, equation.outs, strict=True):
+            self._name(g, out)
+        operands = [Value(self.builder, operand) for operand in equation.operands]
+        found = rule(gs, ys, *operands, **equation.params)
+        for operand, contribution in zip(operands, found, strict=True):
+            if contribution is not None:
+                self._collect(operand, Cotangent(contribution), None)
 
     def _apply(
         self, equation: Equation, g: Value, y: Value, operands: list[Value]
@@ -218,7 +264,9 @@ def unbroadcast(value: Value, virtual: Shape, target: Shape) -> Value:
     """
     lead = len(virtual) - len(target)
     offset = len(virtual) - value.ndim
-    dropped, kept, count = [], [], 1
+    dropped: list[int] = []
+    kept: list[int] = []
+    count = 1
     for i, n in enumerate(virtual):
         if i >= lead and target[i - lead] == n:
             continue

@@ -33,7 +33,7 @@ class Slot:
 
 
 SLOT = Slot()
-Entry = int | Slice | Slot | None | type(...)  # type: ignore[valid-type]
+Entry = int | Slice | Slot | None | type(...)
 Index = tuple[Any, ...]
 
 

@@ -14,7 +14,8 @@ def evaluate_equation(equation: Equation, operands: Sequence[Any]) -> tuple[Any,
     if any(out.type.weak for out in equation.outs):  # Python's arithmetic, in which True is 1
         operands = [int(o) if type(o) is bool else o for o in operands]
     result = equation.op.fun(*operands, **equation.params)
-    results = result if len(equation.outs) != 1 else (result,)
+    several = equation.op.several or len(equation.outs) != 1
+    results = result if several else (result,)
     return tuple(
         PYTHON_TYPE[out.type.dtype.kind](value) if out.type.weak else value
         for out, value in zip(equation.outs, results, strict=True)

@@ -3,14 +3,15 @@
 import numpy as np
 
 
-def conv2d(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), spread=(1, 1), groups=1):
+def conv2d(x, w, stride=(1, 1), padding=0, dilation=(1, 1), spread=(1, 1), groups=1):
     """Cross-correlation: x[n, c, h, w], w[o, c / groups, kh, kw]  ->  [n, o, oh, ow].
 
-    `spread` puts spread - 1 zeros between the elements of x; negative padding cuts rows or columns off.
+    `padding` is a number or ((top, bottom), (left, right)); where negative, rows or columns are cut off.
+    `spread` puts spread - 1 zeros between the elements of x.
     """
     n, c, height, width = x.shape
     o, _, kh, kw = w.shape
-    (top, bottom), (left, right) = padding
+    (top, bottom), (left, right) = ((padding, padding),) * 2 if isinstance(padding, int) else padding
     if spread != (1, 1) or max(top, bottom, left, right) > 0:
         height, width = (height - 1) * spread[0] + 1, (width - 1) * spread[1] + 1
         row, column = max(top, 0), max(left, 0)
@@ -49,7 +50,7 @@ def overlap_add(windows, shape, axis):
 def others_product(x, axis=None):
     """For each element the product of all others along `axis`: exclusive products from left and right, no division."""
     x = np.asarray(x)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis))
+    axes = tuple(range(x.ndim)) if axis is None or not x.ndim else tuple(a % x.ndim for a in np.atleast_1d(axis))
     order = tuple(a for a in range(x.ndim) if a not in axes) + axes
     moved = x.transpose(order)
     lead = x.ndim - len(axes)

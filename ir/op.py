@@ -59,6 +59,8 @@ class Op:
     uniform: bool = False  # its rule takes one number for a cotangent that is the same everywhere
     view: bool = False  # the result may share memory with the first operand
     owns: bool = True  # the result has a buffer of its own (a kernel may return a view of its result)
+    may_alias: bool = False  # a result may be one of the operands itself
+    several: bool = False  # the results come as a tuple, also a single one
     update: str | Callable[..., str] | None = None  # the statement that does it in place on the first operand
     numbered: bool = True  # equal equations are one value; not so for new buffers and effects
     effect: bool = False  # kept although nobody reads a result

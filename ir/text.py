@@ -19,6 +19,7 @@ class Names:
 
     def __init__(self, program: Program) -> None:
         self._names: dict[Var, str] = {}
+        self._programs: dict[Program, str] = {}
         self._taken: set[str] = set(BY_NAME)
         self._counts: dict[str, int] = {}
         for var in (*program.inputs, *program.captures):
@@ -36,23 +37,38 @@ class Names:
         self._taken.add(name)
         self._names[var] = name
 
+    def of_program(self, program: Program, wish: str) -> str:
+        """The name of a program inside of this one."""
+        if program not in self._programs:
+            name = wish
+            while name in self._taken:
+                self._counts[wish] = self._counts.get(wish, 0) + 1
+                name = f"{wish}_{self._counts[wish]}"
+            self._taken.add(name)
+            self._programs[program] = name
+        return self._programs[program]
+
     def __call__(self, var: Var) -> str:
         return self._names.get(var, "undefined")
 
 
-def print_program(program: Program) -> str:
-    """The whole program; `parse_program` reads it back."""
+def print_program(program: Program, name: str = "") -> str:
+    """The whole program, with those inside of loops as nested functions; `parse_program` reads it back."""
     names = Names(program)
     inputs = [f"{names(v)}: {v.type}" for v in program.inputs]
     if program.captures:
         inputs += ["*", *(f"{names(v)}: {v.type}" for v in program.captures)]
     types = ", ".join(str(o.type) for o in program.outputs)
-    lines = [f"def {program.name}({', '.join(inputs)}) -> ({types}):"]
+    lines = [f"def {name or program.name}({', '.join(inputs)}) -> ({types}):"]
     level = 0
     for equation in program.equations:
         if equation.level > level:
             level = equation.level
             lines.append(f"    # {'backward' if level == 1 else f'backward, order {level}'}")
+        for key, inner in equation.params.items():
+            if isinstance(inner, Program):
+                nested = print_program(inner, names.of_program(inner, key))
+                lines += [f"    {line}" for line in nested.splitlines()]
         line = f"    {print_equation(equation, names)}"
         lines.append(f"{line}  # {equation.origin}" if equation.origin else line)
     lines.append(f"    return ({''.join(_atom(o, names) + ', ' for o in program.outputs).rstrip()})")
@@ -62,13 +78,15 @@ def print_program(program: Program) -> str:
 def print_equation(equation: Equation, names: Names) -> str:
     """One equation on one line, without its origin."""
     arguments = [_atom(o, names) for o in equation.operands]
-    arguments += [f"{k}={_param(v)}" for k, v in equation.params.items()]
+    arguments += [
+        f"{k}={names.of_program(v, k) if isinstance(v, Program) else _param(v)}" for k, v in equation.params.items()
+    ]
     call = f"{equation.op.name}({', '.join(arguments)})"
     if not equation.outs:
         return call
-    if len(equation.outs) == 1:
+    if len(equation.outs) == 1 and not equation.op.several:
         return f"{names(equation.out)}: {equation.out.type} = {call}"
-    return f"{', '.join(names(o) for o in equation.outs)} = {call}"
+    return f"({''.join(names(o) + ', ' for o in equation.outs).rstrip()}) = {call}"
 
 
 def _atom(atom: Atom, names: Names) -> str:
@@ -109,8 +127,12 @@ def parse_program(text: str) -> Program:
     (function,) = ast.parse(text).body
     if not isinstance(function, ast.FunctionDef):
         raise ValueError("a program is written as a function")
-    lines = text.splitlines()
+    return _read_program(function, text.splitlines())
+
+
+def _read_program(function: ast.FunctionDef, lines: list[str]) -> Program:
     variables: dict[str, Var] = {}
+    inner: dict[str, Program] = {}
 
     def declare(argument: ast.arg) -> Var:
         assert argument.annotation is not None
@@ -119,16 +141,21 @@ def parse_program(text: str) -> Program:
 
     inputs = tuple(map(declare, function.args.args))
     captures = tuple(map(declare, function.args.kwonlyargs))
-    equations, outputs, level = [], (), 0
-    levels = {n: _level(line) for n, line in enumerate(lines, 1) if line.strip().startswith("# backward")}
+    equations, level = [], 0
+    outputs: tuple[Atom, ...] = ()
+    heading = " " * (function.col_offset + 4) + "# backward"
+    levels = {n: _level(line) for n, line in enumerate(lines, 1) if line.startswith(heading)}
     for statement in function.body:
         while levels and min(levels) < statement.lineno:
             level = levels.pop(min(levels))
-        if isinstance(statement, ast.Return):
+        if isinstance(statement, ast.FunctionDef):
+            inner[statement.name] = _read_program(statement, lines)
+        elif isinstance(statement, ast.Return):
             assert isinstance(statement.value, ast.Tuple)
             outputs = tuple(_read_atom(e, variables) for e in statement.value.elts)
         else:
-            equations.append(_read_equation(statement, variables, _origin(lines[statement.lineno - 1]), level))
+            origin = _origin(lines[statement.lineno - 1])
+            equations.append(_read_equation(statement, variables, inner, origin, level))
     return Program(function.name, inputs, captures, tuple(equations), outputs)
 
 
@@ -143,7 +170,7 @@ def _origin(line: str) -> Origin | None:
 
 
 def _read_equation(
-    statement: ast.stmt, variables: dict[str, Var], origin: Origin | None, level: int
+    statement: ast.stmt, variables: dict[str, Var], inner: dict[str, Program], origin: Origin | None, level: int
 ) -> Equation:
     targets: list[str] = []
     types: list[ArrayType] = []
@@ -156,8 +183,8 @@ def _read_equation(
         raise ValueError(f"line {statement.lineno} is not an equation: {ast.unparse(statement)}")
     op = BY_NAME[call.func.id]
     operands = tuple(_read_atom(a, variables) for a in call.args)
-    params = {k.arg: _read_param(k.value) for k in call.keywords if k.arg is not None}
-    if len(targets) > 1:
+    params = {k.arg: _read_param(k.value, inner) for k in call.keywords if k.arg is not None}
+    if op.several:
         types = list(op.infer(*(o.type for o in operands), **params))
     outs = tuple(Var(t, "" if re.fullmatch(r"_\d+", n) else n) for n, t in zip(targets, types, strict=True))
     variables.update(zip(targets, outs, strict=True))
@@ -186,11 +213,13 @@ def _number(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def _read_param(node: ast.expr) -> Any:
+def _read_param(node: ast.expr, inner: dict[str, Program]) -> Any:
+    if isinstance(node, ast.Name) and node.id in inner:
+        return inner[node.id]
     if isinstance(node, ast.Name):
         return Slot() if node.id == "_" else DTYPES[node.id]
     if isinstance(node, ast.Tuple):
-        return tuple(map(_read_param, node.elts))
+        return tuple(_read_param(e, inner) for e in node.elts)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "slice":
         return Slice(*(_number(a) for a in node.args))
     return _number(node)

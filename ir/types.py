@@ -105,7 +105,7 @@ def parse_type(text: str) -> ArrayType:
     for dim in (dims or "").replace("()", "").split(","):
         if not dim.strip():
             continue
-        if not dim.strip().isdigit():
+        if not dim.strip().removeprefix("-").isdigit():
             raise ValueError(f"{text!r}: the dimension {dim.strip()!r} is not a number")
         shape.append(int(dim))
     return ArrayType(tuple(shape), DTYPES[name])
@@ -140,7 +140,7 @@ def ufunc_dtype(ufunc: np.ufunc, *types: ArrayType) -> np.dtype[Any]:
     dtypes = tuple(map(_operand_dtype, types))
     if types and all(t.weak for t in types):
         dtypes = tuple(t.dtype for t in types)
-    resolved = ufunc.resolve_dtypes(dtypes + (None,) * ufunc.nout)  # type: ignore[arg-type]
+    resolved = ufunc.resolve_dtypes(dtypes + (None,) * ufunc.nout)
     return resolved[-1]
 
 
@@ -167,7 +167,7 @@ def check_axes(axes: Sequence[int], ndim: int) -> None:
 
 def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """All axes that `axis` means, sorted, counted from the front."""
-    if axis is None or (ndim == 0 and axis in (0, -1)):  # NumPy reduces numbers along an axis that they lack
+    if axis is None:
         return tuple(range(ndim))
     axes = [normalize_axis(int(a), ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
     if len(set(axes)) != len(axes):

@@ -87,8 +87,12 @@ def _request(function: Callable[..., Any], recipe: Recipe) -> Request:
     request = function._request if isinstance(function, GradientFunction) else Request(function)
     if request.kind != "grad":
         raise CommandError(f"{recipe.target} is not a gradient; name the function itself")
-    given = {"argnums": recipe.argnums, "with_value": recipe.value, "has_aux": recipe.has_aux}
-    return dataclasses.replace(request, **{name: value for name, value in given.items() if value is not None})
+    return dataclasses.replace(
+        request,
+        argnums=request.argnums if recipe.argnums is None else recipe.argnums,
+        with_value=request.with_value if recipe.value is None else recipe.value,
+        has_aux=request.has_aux if recipe.has_aux is None else recipe.has_aux,
+    )
 
 
 def compiled_text(recipe: Recipe, version: str, output: str | None = None) -> str:

@@ -43,5 +43,5 @@ def value_and_grad(
 def stop_gradient(x: Any) -> Any:
     """The value itself, constant for derivatives."""
     if isinstance(x, Tracer):
-        return wrap(x._trace, x._trace.emit(_stop_gradient, x._value()))
+        return wrap(x._trace, x._trace.emit(_stop_gradient, x._here()))
     return x

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..codegen.module import Generated, Signature, generate
+from ..ir.aliasing import is_cell
 from ..ir.builder import Builder, Value
 from ..ir.grad import NotDifferentiable, backward, match_dtype, spread
 from ..ir.ops.elementwise import astype, python_number
+from ..ir.ops.indexing import getitem
 from ..ir.ops.shape import as_array, filled, reshape
 from ..ir.passes import optimize
 from ..ir.passes.fresh_outputs import copy_shared_outputs
@@ -223,10 +225,13 @@ def differentiate(builder: Builder, seeds: list[tuple[Value, Value]], wanted: li
     arrays = [a for target in wanted for a in target.is_array]
     finished = []
     level = max((e.level for e in builder.equations), default=0)
-    for gradient, type_, is_array in zip(found, types, arrays, strict=True):
+    for gradient, type_, is_array, of in zip(found, types, arrays, flat, strict=True):
         made = builder.definition(gradient) if gradient is not None else None
+        before = len(builder.equations)
         with builder.at(made.origin if made else None, max(level, 1)):
             finished.append(finish(builder, gradient, type_, is_array))
+        if len(builder.equations) > before and not finished[-1].atom.name:  # type: ignore[union-attr]
+            finished[-1].atom.name = f"d{of.atom.name}"  # type: ignore[union-attr]
     return finished
 
 
@@ -252,6 +257,9 @@ def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array:
         full = _named(astype(full, dtype=type_.dtype), full)
     if is_array and not type_.shape and builder.definition(full, "filled") is None:
         full = _named(as_array(full), full)
+    made = builder.definition(full)
+    if made is not None and is_cell(made) and not is_array:
+        full = _named(getitem(full, index=()), full)
     return full
 
 

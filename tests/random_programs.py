@@ -16,7 +16,7 @@ import numpy as np
 
 Choose = Callable[[int], int]  # n -> one of 0 ... n - 1
 
-SHAPES = ("", "[3]", "[4]", "[3, 4]", "[2, 3, 4]", "[4, 1]", "[1, 4]", "[3, 3]", "[1]")
+SHAPES = ("", "", "[3]", "[4]", "[3, 4]", "[2, 3, 4]", "[4, 1]", "[1, 4]", "[3, 3]", "[1]")
 NUMBERS = ("0.5", "2", "-1.5", "0.1", "3.0", "1", "-1", "0.0", "1.0", "0", "np.float64(0.7)", "-2.0")
 NAMES = ("a", "b", "c", "s", "t", "y", "out", "total", "dx", "z_1")
 LARGEST = 40.0
@@ -87,7 +87,7 @@ class Author:
         self.lines: list[str] = []
         kinds = [self.one(SHAPES) for _ in range(1 + choose(3))]
         self.parameters = ("x", "w", "v")[: len(kinds)]
-        types = [f"f64{kind}" if kind or choose(2) else "float" for kind in kinds]
+        types = [f"f64{kind}" if kind else self.one(("float", "f64", "f64[()]")) for kind in kinds]
         self.header = f"# arguments: {'; '.join(types)}; seed {choose(1000)}"
         self.scope: dict[str, Any] = {}
         self.execute()
@@ -254,7 +254,7 @@ def arguments_of(text: str) -> list[Any]:
 def argument(type_: str, random: np.random.Generator) -> Any:
     shape = tuple(int(n) for n in re.findall(r"\d+", type_.removeprefix("f64")))
     drawn = random.uniform(0.3, 1.4, shape) * random.choice([-1.0, 1.0], shape, p=[0.4, 0.6])
-    return float(drawn) if type_ == "float" else np.float64(drawn) if not shape else drawn
+    return float(drawn) if type_ == "float" else np.float64(drawn) if type_ == "f64" else np.array(drawn)
 
 
 def load(text: str) -> Callable[..., Any]:

@@ -8,32 +8,44 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..ir.builder import Value
+from ..ir.indexing import full_index
 from ..ir.op import BY_CALLABLE, BY_NAME, Op
 from ..ir.ops.elementwise import astype
 from ..ir.ops.indexing import getitem, index_add, set_item
 from ..ir.types import ArrayType
 from .errors import TracingError, explain
 from .indexing import added_dims, encode_index, places_of_mask
+from .likeness import ArrayLikeness, Likeness, NumberLikeness, ScalarLikeness
 from .operators import InPlaceOperators, Operators
 from .place import Place, Root, View
-from .trace import Trace
+from .trace import ACTIVE, Trace
 
 
-class Tracer(Operators):
+class Tracer(Likeness, Operators):
     """Common to stand-ins of every rank. A handle on a place, whose value is looked up at each use."""
 
-    __slots__ = ("_place", "_trace")
+    __slots__ = ("_home", "_place")
     __array_priority__ = 1000.0
 
     def __init__(self, trace: Trace, place: Place) -> None:
-        self._trace = trace
+        self._home = trace
         self._place = place
+
+    @property
+    def _trace(self) -> Trace:
+        """Where operations on this stand-in are recorded: the body of a loop that is being traced, if there is one."""
+        active = ACTIVE.get()
+        return active if active is not None and active.is_inside(self._home) else self._home
+
+    def _here(self) -> Value:
+        """The current value, in the trace that records now."""
+        return lift(self._trace, self)
 
     # ------------------------------------------------------------------------------------- facts, known now
 
     def _value(self) -> Value:
-        """The current value."""
-        self._trace.check_open()
+        """The current value, in the trace that this stand-in was made in."""
+        self._home.check_open()
         place = self._place
         if isinstance(place, View) and place.stale():
             self._settle(place)
@@ -42,7 +54,7 @@ class Tracer(Operators):
     def _settle(self, place: View) -> None:
         """Find out which views on the way to the root share memory: a write makes the difference visible."""
         for view in list(place.uncertain()):
-            if self._trace.shares_memory(view.parent.read(), view.params["shape"]):
+            if self._home.shares_memory(view.parent.read(), view.params["shape"]):
                 view.decided = True
             else:
                 view.detach()
@@ -76,7 +88,7 @@ class Tracer(Operators):
         return self.size * self.itemsize
 
     def __repr__(self) -> str:
-        if self._trace.closed:
+        if self._home.closed:
             return "<traced value of a call that has ended>"
         return f"<traced {self._type}>"
 
@@ -126,12 +138,12 @@ class Tracer(Operators):
         return wrap(trace, trace.emit(BY_CALLABLE[ufunc], lift(trace, left), lift(trace, right)))
 
     def _unary(self, ufunc: np.ufunc) -> Any:
-        return wrap(self._trace, self._trace.emit(BY_CALLABLE[ufunc], self._value()))
+        return wrap(self._trace, self._trace.emit(BY_CALLABLE[ufunc], self._here()))
 
     # ------------------------------------------------------------------------------- Python wants a number
 
     def _single(self, what: str) -> Any:
-        value = self._value()
+        value = self._here()
         if value.size != 1:
             if what == "the truth of a condition":
                 raise ValueError(
@@ -153,12 +165,23 @@ class Tracer(Operators):
             raise TypeError("only integer scalar arrays can be converted to a scalar index")
         return int(self._single("an integer"))
 
-    def __int__(self) -> int:
+    def _whole(self, rounding: str) -> int:
+        """A Python integer, guarded; only the integer decides what follows, not the digits behind it."""
+        value = self._here()
         if self.dtype.kind == "f":
-            value = self._value()
-            truncated = self._trace.emit(BY_NAME["trunc"], value)
-            return int(Tracer(self._trace, Root(truncated))._single("an integer"))
-        return int(self._single("an integer"))
+            value = self._trace.emit(BY_NAME[rounding], value)
+        return int(wrap(self._trace, value)._single("an integer"))
+
+    def __int__(self) -> int:
+        return self._whole("trunc")
+
+    __trunc__ = __int__
+
+    def __floor__(self) -> int:
+        return self._whole("floor")
+
+    def __ceil__(self) -> int:
+        return self._whole("ceil")
 
     def _detached(self, what: str) -> NoReturn:
         raise TracingError(
@@ -179,6 +202,8 @@ class Tracer(Operators):
         self._detached("complex()")
 
     def __round__(self, ndigits: Any = None) -> Any:
+        if ndigits is None and not self.ndim:
+            return self._whole("rint")
         self._detached("round()")
 
     def item(self, *args: Any) -> Any:
@@ -212,7 +237,7 @@ class Tracer(Operators):
         return np.ravel(self)  # type: ignore[call-overload]
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
-        value = self._value()
+        value = self._here()
         wanted = np.dtype(dtype)
         if not np.can_cast(value.dtype, wanted, casting=casting):  # type: ignore[arg-type]
             raise TypeError(f"Cannot cast array data from {value.dtype!r} to {wanted!r} according to the rule {casting!r}")
@@ -223,8 +248,8 @@ class Tracer(Operators):
     def copy(self, order: str = "C") -> Any:
         """A buffer of its own with the same value."""
         if order != "C":  # the layout of the original, which decides what a reshape of the copy shares
-            return wrap(self._trace, self._trace.emit(BY_NAME["copy"], self._value()))
-        return wrap(self._trace, self._value(), contiguous=True)
+            return wrap(self._trace, self._trace.emit(BY_NAME["copy"], self._here()))
+        return wrap(self._trace, self._here(), contiguous=True)
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -249,13 +274,26 @@ class Tracer(Operators):
         return np.ravel(self, order=order).copy()  # type: ignore[call-overload]
 
 
-class ScalarTracer(Tracer):
+class ScalarTracer(ScalarLikeness, Tracer):
     """The stand-in for a 0-d value. Without __len__ and __getitem__, so that NumPy does not hide our errors."""
 
     __slots__ = ()
 
+    def __new__(cls, trace: Trace, place: Place) -> ScalarTracer:
+        return object.__new__(NumberTracer if cls is ScalarTracer and place.read().type.weak else cls)
 
-class ArrayTracer(Tracer, InPlaceOperators):
+    def is_integer(self) -> bool:
+        """Whether the number is whole: a branch."""
+        return bool(self == np.floor(self))  # type: ignore[call-overload]
+
+
+class NumberTracer(NumberLikeness, ScalarTracer):
+    """The stand-in for a Python number."""
+
+    __slots__ = ()
+
+
+class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
     """The stand-in for an array of at least one dimension."""
 
     __slots__ = ()
@@ -276,7 +314,7 @@ class ArrayTracer(Tracer, InPlaceOperators):
         if any(a.dtype.kind == "b" for a in arrays):
             index, arrays = places_of_mask(trace, self.shape, index, arrays)
         if arrays:
-            return wrap(trace, trace.emit(getitem, self._value(), *arrays, index=index))
+            return wrap(trace, trace.emit(getitem, self._here(), *arrays, index=index))
         added = added_dims(index, self.ndim)
         if added:
             return self._view("expand_dims", axis=added)
@@ -285,28 +323,51 @@ class ArrayTracer(Tracer, InPlaceOperators):
     def _view(self, op: str, **params: Any) -> Any:
         """A view; its first read is recorded here, where the user wrote it."""
         trace = self._trace
+        if trace is not self._home:
+            return wrap(trace, trace.emit(BY_NAME[op], self._here(), **params))
         self._value()
         trace.check_open()
+        scalar = op == "getitem" and Ellipsis not in params["index"]
+        if op == "getitem" and not scalar and self.ndim == sum(isinstance(e, int) for e in params["index"]):
+            params["index"] = full_index(params["index"], self.ndim, ())
         place = View(self._place, op, **params)
         value = trace.emit(BY_NAME[op], self._place.read(), **params)
         place._value, place._seen = value, place.root.version
         if value.ndim == 0:
             constant = trace.constant(value)
-            return constant if constant is not None else ScalarTracer(trace, Root(value))
+            if constant is not None:
+                return constant
+            return ScalarTracer(trace, Root(value)) if scalar else CellTracer(trace, place)
         return ArrayTracer(trace, place)
 
     def __setitem__(self, key: Any, item: Any) -> None:
         trace = self._trace
         index, arrays = encode_index(trace, self.shape, key)
-        if isinstance(item, ArrayTracer) and isinstance(item._place, View) and not arrays:
-            view = item._place
-            if view.parent is self._place and view.op == "getitem" and view.params["index"] == index:
+        if isinstance(item, ArrayTracer | CellTracer) and isinstance(item._place, View) and not arrays:
+            view, full = item._place, full_index(index, self.ndim, ())
+            if view.parent is self._place and view.op == "getitem" and view.params["index"] in (index, full):
                 return  # `y[i] += t` writes the view y[i], then assigns it to y[i]
-        self.write_through(set_item, lift(trace, item), *arrays, index=index)
+        value = lift(trace, item)
+        if value.ndim and any(a.dtype.kind == "b" for a in arrays):
+            index, arrays = places_of_mask(trace, self.shape, index, arrays)
+        self.write_through(set_item, value, *arrays, index=index)
+
+    def _check_home(self) -> None:
+        """Only what the body of a loop made itself may be written there; the rest is carried."""
+        if self._trace is not self._home:
+            raise TracingError(
+                explain(
+                    "the body of a structured loop writes into an array from outside of it",
+                    self._trace.origin(),
+                    "make the array part of the carry, and return the changed copy",
+                    "loops",
+                )
+            )
 
     def write_through(self, op: Op, item: Value, *arrays: Value, **params: Any) -> None:
         """Write into the place, with NumPy's cast to the dtype that is there."""
-        trace = self._trace
+        trace = self._home
+        self._check_home()
         old = self._value()
         if isinstance(self._place, View):
             self._settle(self._place)
@@ -320,7 +381,8 @@ class ArrayTracer(Tracer, InPlaceOperators):
         self._place.write(new)
 
     def _in_place(self, ufunc: np.ufunc, other: Any) -> Any:
-        trace = self._trace
+        trace = self._home
+        self._check_home()
         old = self._value()
         result = trace.emit(BY_CALLABLE[ufunc], old, lift(trace, other))
         if result.shape != old.shape:
@@ -343,6 +405,14 @@ class ArrayTracer(Tracer, InPlaceOperators):
         self[...] = value
 
 
+class CellTracer(ArrayLikeness, ScalarTracer, InPlaceOperators):
+    """The stand-in for a 0-d array, `x[..., 0]` or an argument: an operator like += writes into it."""
+
+    __slots__ = ()
+    _in_place = ArrayTracer._in_place
+    _view = ArrayTracer._view
+
+
 def wrap(trace: Trace, value: Value, contiguous: bool = False) -> Any:
     """A value as a stand-in with a buffer of its own; a 0-d integer that no argument decides is a plain number."""
     if value.ndim:
@@ -354,8 +424,10 @@ def wrap(trace: Trace, value: Value, contiguous: bool = False) -> Any:
 def lift(trace: Trace, item: Any) -> Value:
     """Anything that NumPy would take as an operand, as a value of the trace."""
     if isinstance(item, Tracer):
-        if item._trace is not trace:
-            item._trace.check_open()
+        if item._home is not trace:
+            if trace.is_inside(item._home):
+                return trace.take_from(item._home, item._value())
+            item._home.check_open()
             raise TracingError(
                 explain("a traced value of another function's trace was used", trace.origin(), anchor="leaks")
             )

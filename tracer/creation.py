@@ -20,7 +20,7 @@ from ..ir.ops.elementwise import astype
 from ..ir.ops.shape import arange, constant, filled, full, stack
 from .array import Tracer, lift, wrap
 from .errors import UnsupportedError, explain
-from .site import is_recorded_code
+from .site import called_name, is_recorded_code
 from .trace import ACTIVE, Trace
 
 LARGEST_CONSTANT = 1000  # elements; larger ones stay plain arrays, captured by reference
@@ -82,7 +82,7 @@ def _ones(trace: Trace, shape: Any, dtype: Any = None, order: str = "C", **rest:
 def _full(trace: Trace, shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", **rest: Any) -> Any:
     if rest or not _numeric(dtype):
         return NotImplemented
-    if isinstance(fill_value, int | float | bool) and not isinstance(fill_value, np.generic):
+    if type(fill_value) in (int, float, bool):
         return _new(trace, fill_value, shape, type(fill_value) if dtype is None else dtype)
     value = array_of(trace, fill_value)
     result = trace.emit(full, value, shape=_shape(shape))
@@ -108,7 +108,7 @@ def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, nd
     if rest.pop("order", "K") not in ("K", "C", "A") or rest.pop("subok", False) or rest or not _numeric(dtype):
         return NotImplemented
     if isinstance(object, Tracer):
-        value = object._value()
+        value = object._here()
         if not copy and ndmin == 0 and (dtype is None or np.dtype(dtype) == value.dtype):
             return object
     elif isinstance(object, np.ndarray):
@@ -134,7 +134,7 @@ def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, nd
 
 
 def _asarray(trace: Trace, a: Any, dtype: Any = None, order: Any = None, **rest: Any) -> Any:
-    if isinstance(a, np.ndarray) or rest:
+    if type(a) is np.ndarray or rest:
         return NotImplemented
     return _array(trace, a, dtype, copy=None)
 
@@ -179,7 +179,10 @@ def _replacement(name: str) -> Callable[..., Any]:
     @wraps(original)
     def create(*args: Any, **kwargs: Any) -> Any:
         trace = ACTIVE.get()
-        if trace is None or not is_recorded_code(sys._getframe(1).f_code):
+        if trace is None:
+            return original(*args, **kwargs)
+        caller = sys._getframe(1)  # compiled code, as NumPy's random generators, calls np.empty without a frame of its own
+        if not is_recorded_code(caller.f_code) or called_name(caller) != name:
             return original(*args, **kwargs)
         result = traced(trace, *args, **kwargs)
         return original(*args, **kwargs) if result is NotImplemented else result

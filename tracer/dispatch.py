@@ -162,6 +162,8 @@ def call_function(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[s
     if meaning is None:
         raise refuse(trace, name)
     operands, keywords, out = bind(trace, func, name, meaning, args, kwargs)
+    if keywords.get("axis") in (0, -1) and "keepdims" in getattr(meaning, "keywords", ()) and not operands[0].ndim:
+        keywords["axis"] = None  # NumPy reduces a number along an axis that it lacks
     if isinstance(meaning, Op):
         result = trace.emit(meaning, *operands, **keywords)
     else:

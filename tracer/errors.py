@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from ..ir.program import Origin
 
 
@@ -23,11 +27,24 @@ class TapelessError(Exception):
     """Base of all errors that tapeless raises by itself."""
 
 
-class TracingError(TapelessError, TypeError):
+class Refusal(TapelessError):
+    """What the plain call would have done and the trace could not: final, also if the function catches it."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        refusals = REFUSALS.get()
+        if refusals is not None:
+            refusals.append(self)
+
+
+REFUSALS: ContextVar[list[Refusal] | None] = ContextVar("tapeless_refusals", default=None)
+
+
+class TracingError(Refusal, TypeError):
     """The function does something with a traced value that cannot be recorded."""
 
 
-class UnsupportedError(TapelessError, NotImplementedError):
+class UnsupportedError(Refusal, NotImplementedError):
     """NumPy has it, tapeless does not (yet, or for a reason that the message gives)."""
 
 
@@ -37,3 +54,16 @@ class GradientError(TapelessError, TypeError):
 
 class LeakedTracerError(TracingError):
     """A stand-in was used after the trace that it belongs to had ended."""
+
+
+@contextmanager
+def refusals_are_final() -> Iterator[None]:
+    """Raise at the end what the function was refused and caught by itself: it went another way than a plain call."""
+    refusals: list[Refusal] = []
+    token = REFUSALS.set(refusals)
+    try:
+        yield
+    finally:
+        REFUSALS.reset(token)
+    if refusals:
+        raise refusals[0]

@@ -14,9 +14,10 @@ from ..ir.builder import Value
 from ..ir.ops.effects import store
 from ..ir.program import Origin
 from ..ir.types import ArrayType, type_of
-from .array import ArrayTracer, ScalarTracer, lift
+from . import dispatch  # whose tables name NumPy's functions, before any of them is replaced
+from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift
 from .creation import creation_recorded
-from .errors import GradientError, TracingError, explain
+from .errors import GradientError, TracingError, explain, refusals_are_final
 from .place import Root
 from .structure import Structure, flatten, unflatten
 from .trace import ACTIVE, Trace, tracing
@@ -84,7 +85,7 @@ def record(
             positional.extend(rebuilt)
         else:
             positional.append(rebuilt)
-    with tracing(trace), creation_recorded():
+    with tracing(trace), creation_recorded(), refusals_are_final():
         result = function(*positional, **keywords)
         leaves, structure = flatten(result)
         values = [_result(trace, leaf) for leaf in leaves]
@@ -105,7 +106,8 @@ def _standins(
         contiguous = isinstance(leaf, np.ndarray) and leaf.flags.c_contiguous
         root = Root(value, contiguous and leaf.ndim < 2)
         trace.roots[value.atom] = root
-        standins.append(ArrayTracer(trace, root) if type_.ndim else ScalarTracer(trace, root))
+        cell = isinstance(leaf, np.ndarray)
+        standins.append((ArrayTracer if type_.ndim else CellTracer if cell else ScalarTracer)(trace, root))
         values.append(value)
         types.append(type_)
     return standins, Argument(name, structure, types, values)
@@ -122,6 +124,8 @@ class AbstractLeaf:
 
 def _check_leaf(leaf: Any, path: str) -> None:
     """Refuse what looks like an array but means something else, by name."""
+    if isinstance(leaf, Tracer):
+        leaf._trace.check_open()
     if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
         raise TracingError(
             explain(
@@ -168,4 +172,4 @@ def write_back(recording: Recording) -> None:
                     builder.emit(store, value, root.value)
 
 
-__all__ = ["ACTIVE", "AbstractLeaf", "Argument", "Recording", "leaf_name", "record", "write_back"]
+__all__ = ["ACTIVE", "AbstractLeaf", "Argument", "Recording", "dispatch", "leaf_name", "record", "write_back"]

@@ -14,7 +14,7 @@ from ..ir.ops.elementwise import where
 from ..ir.ops.linear import einsum, tensordot
 from ..ir.ops.shape import broadcast_to, concatenate, filled, flip, full, pad, repeat, stack
 from ..ir.types import normalize_axes, normalize_axis
-from .array import ArrayTracer, ScalarTracer, Tracer, lift, wrap
+from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift, wrap
 from .einsum import explicit_subscripts
 from .errors import TracingError, UnsupportedError, explain
 from .place import Root
@@ -36,7 +36,9 @@ def function(*keys: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
 
 def _array(trace: Trace, x: Any) -> Any:
     """Anything array-like as a stand-in."""
-    return x if isinstance(x, Tracer) else wrap_constant(trace, lift(trace, x))
+    if isinstance(x, Tracer) and x._home is trace:
+        return x
+    return wrap_constant(trace, lift(trace, x))
 
 
 def wrap_constant(trace: Trace, value: Value) -> Any:
@@ -46,11 +48,11 @@ def wrap_constant(trace: Trace, value: Value) -> Any:
 def _view(trace: Trace, x: Any, op: str, **params: Any) -> Any:
     """A rearrangement that shares storage."""
     x = _array(trace, x)
-    if isinstance(x, ArrayTracer):
+    if isinstance(x, ArrayTracer | CellTracer):
         return x._view(op, **params)
     from ..ir.op import BY_NAME
 
-    return wrap(trace, trace.emit(BY_NAME[op], x._value(), **params))
+    return wrap(trace, trace.emit(BY_NAME[op], x._here(), **params))
 
 
 def _no_order(trace: Trace, order: str, name: str) -> None:
@@ -180,13 +182,13 @@ def _atleast_2d(trace: Trace, a: Any) -> Any:
 @function(np.broadcast_to)
 def _broadcast_to(trace: Trace, array: Any, shape: Any, subok: bool = False) -> Any:
     wanted = tuple(shape) if isinstance(shape, tuple | list) else (int(shape),)
-    return wrap(trace, trace.emit(broadcast_to, lift(trace, array), shape=wanted))
+    return _view(trace, array, "broadcast_to", shape=wanted)
 
 
 @function(np.flip)
 def _flip(trace: Trace, m: Any, axis: Any = None) -> Any:
     m = _array(trace, m)
-    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim))
+    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim)) if m.ndim else m
 
 
 @function(np.copy)
@@ -254,11 +256,11 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
     array = _array(trace, array)
     widths = tuple((int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist())
     constant = kwargs.pop("constant_values", 0)
-    if mode != "constant" or kwargs or not isinstance(constant, int | float):
+    if mode != "constant" or kwargs or type(constant) not in (int, float):
         raise UnsupportedError(
             explain(f"np.pad with mode={mode!r} and these values is not supported yet", trace.origin(), "mode='constant'")
         )
-    result = trace.emit(pad, array._value(), pad_width=widths)
+    result = trace.emit(pad, array._here(), pad_width=widths)
     if constant:
         inside = trace.builder.emit(filled, value=True, shape=array.shape, dtype=np.dtype(bool))
         mask = trace.emit(pad, inside, pad_width=widths)
@@ -276,7 +278,7 @@ def _repeat(trace: Trace, a: Any, repeats: Any, axis: Any = None) -> Any:
     if axis is None or a.ndim == 0:
         a, axis = _reshape(trace, a, -1), 0
     axis = normalize_axis(int(axis), a.ndim)
-    return wrap(trace, trace.emit(repeat, a._value(), repeats=plain, axis=axis))
+    return wrap(trace, trace.emit(repeat, a._here(), repeats=plain, axis=axis))
 
 
 @function(np.tile)
@@ -426,6 +428,6 @@ def _sliding_window_view(
     axes = tuple(range(x.ndim)) if axis is None else tuple(normalize_axis(int(a), x.ndim) for a in np.atleast_1d(axis))
     if len(axes) != len(window):
         raise ValueError("window_shape and axis must have the same length")
-    return wrap(trace, trace.emit(sliding_window_view, x._value(), window_shape=window, axis=axes))
+    return _view(trace, x, "sliding_window_view", window_shape=window, axis=axes)
 
 

@@ -10,6 +10,7 @@ from ..ir.builder import Value
 from ..ir.indexing import SLOT, Index, Slice, encode_entry, full_index
 from ..ir.ops.masks import mask_places
 from ..ir.ops.reduction import count_nonzero
+from .errors import UnsupportedError, explain
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -76,6 +77,8 @@ def places_of_mask(
             entries.append(SLOT)
             found.append(array)
             continue
+        if not array.ndim:
+            raise UnsupportedError(explain("a single condition as an index is not supported", trace.origin(), "if c: ..."))
         count = trace.number(trace.emit(count_nonzero, array, axis=None, keepdims=False), "the number of true entries")
         for axis in range(array.ndim):
             entries.append(SLOT)

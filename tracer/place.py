@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from ..ir.builder import Value
 from ..ir.indexing import Index
+from ..ir.ops.convolution import sliding_window_view
 from ..ir.ops.indexing import getitem, set_item
-from ..ir.ops.shape import expand_dims, flip, reshape, squeeze, transpose
+from ..ir.ops.shape import broadcast_to, expand_dims, flip, reshape, squeeze, transpose
 
 
 class Root:
@@ -92,6 +93,8 @@ class View:
         if self._own:
             self._own.write(value)
             return
+        if self.op in ("broadcast_to", "sliding_window_view"):
+            raise ValueError("assignment destination is read-only")
         parent = self.parent.read()
         if self.op == "getitem":
             index: Index = self.params["index"]  # type: ignore[assignment]
@@ -109,6 +112,8 @@ class View:
 
 Place = Root | View
 _FORWARD = {
+    "broadcast_to": broadcast_to,
+    "sliding_window_view": sliding_window_view,
     "getitem": getitem,
     "reshape": reshape,
     "transpose": transpose,

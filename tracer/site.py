@@ -100,6 +100,23 @@ def _site(code: CodeType, instruction: int) -> Site:
     return Site(origin, _target(statement, found), isinstance(statement, ast.Return) and statement.value is found)
 
 
+def called_name(frame: FrameType) -> str:
+    """The last name of what the frame is calling right now, `zeros` in np.zeros(3); '' if its source is not known."""
+    return _called_name(frame.f_code, frame.f_lasti)
+
+
+@lru_cache(maxsize=4096)
+def _called_name(code: CodeType, instruction: int) -> str:
+    line, end_line, column, end_column = _position(code, instruction)
+    tree = _tree(code.co_filename)
+    statement = _statement(tree, line, end_line) if tree is not None else None
+    if statement is None:
+        return ""
+    found = _expression(statement, (line, column, end_line, end_column), linecache.getlines(code.co_filename))
+    called = found.func if isinstance(found, ast.Call) else None
+    return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+
+
 def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
     for number, position in enumerate(code.co_positions()):
         if number == instruction // 2:

@@ -167,7 +167,7 @@ def _is_user_module(module: types.ModuleType) -> bool:
 
 
 _FROM_OUTSIDE = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF"}
-_LOCAL = {"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK"}
+_LOCAL = {"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "LOAD_DEREF"}
 
 
 @lru_cache(maxsize=4096)

@@ -77,6 +77,14 @@ class Trace:
                 )
             ) from None
 
+    def is_inside(self, other: Trace) -> bool:
+        """Whether this is the trace of a loop's body, somewhere within the other trace."""
+        return False
+
+    def take_from(self, other: Trace, value: Value) -> Value:
+        """A value of an enclosing trace as one of this trace."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------------------------------- emission
 
     def origin(self) -> Origin | None:

@@ -1,5 +1,16 @@
 """Every operation, one file per family. Importing this package fills the registry."""
 
-from . import compositions, convolution, effects, elementwise, indexing, linear, masks, reduction, shape
+from . import compositions, convolution, effects, elementwise, indexing, linear, loops, masks, reduction, shape
 
-__all__ = ["compositions", "convolution", "effects", "elementwise", "indexing", "linear", "masks", "reduction", "shape"]
+__all__ = [
+    "compositions",
+    "convolution",
+    "effects",
+    "elementwise",
+    "indexing",
+    "linear",
+    "loops",
+    "masks",
+    "reduction",
+    "shape",
+]

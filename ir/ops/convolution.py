@@ -110,7 +110,8 @@ Padding = tuple[Pair, Pair]
 def _conv2d_text(
     x: ArrayType, w: ArrayType, *, stride: Pair, padding: Padding, dilation: Pair, spread: Pair, groups: int
 ) -> str:
-    given = {"stride": (stride, (1, 1)), "padding": (padding, ((0, 0), (0, 0))), "dilation": (dilation, (1, 1)),
+    around: int | Padding = padding[0][0] if len({n for side in padding for n in side}) == 1 else padding
+    given = {"stride": (stride, (1, 1)), "padding": (around, 0), "dilation": (dilation, (1, 1)),
              "spread": (spread, (1, 1)), "groups": (groups, 1)}  # fmt: skip
     keywords = "".join(f", {name}={value}" for name, (value, default) in given.items() if value != default)
     return f"conv2d({{0}}, {{1}}{keywords})"

@@ -41,6 +41,8 @@ def _is_contiguous(x: Any) -> bool:
 @op(name="is_contiguous", fun=_is_contiguous, python="{0}.flags.c_contiguous", rule=NONDIFF)
 def is_contiguous(x: ArrayType) -> ArrayType:
     """Whether an argument lies in C order: that decides which reshapes of it are views."""
+    if x.weak:
+        raise TypeError("a Python number has no memory layout")
     return ArrayType((), np.dtype(bool), weak=True)
 
 

@@ -141,13 +141,13 @@ def _arccosh_root(x: Value) -> Value:
 
 
 sin = unary(np.sin, lambda g, y, x: g * cos(x))
-cos = unary(np.cos, lambda g, y, x: -g * sin(x))
+cos: Op = unary(np.cos, lambda g, y, x: -g * sin(x))
 tan = unary(np.tan, lambda g, y, x: g * (1 + y * y), domain=UNIT)
 arcsin = unary(np.arcsin, lambda g, y, x: g / sqrt(1 - x * x), domain=UNIT)
 arccos = unary(np.arccos, lambda g, y, x: -g / sqrt(1 - x * x), domain=UNIT)
 arctan = unary(np.arctan, lambda g, y, x: g / (1 + x * x))
 sinh = unary(np.sinh, lambda g, y, x: g * cosh(x))
-cosh = unary(np.cosh, lambda g, y, x: g * sinh(x))
+cosh: Op = unary(np.cosh, lambda g, y, x: g * sinh(x))
 tanh = unary(np.tanh, lambda g, y, x: g * (1 - y * y))
 arcsinh = unary(np.arcsinh, lambda g, y, x: g / sqrt(x * x + 1))
 arccosh = unary(np.arccosh, lambda g, y, x: g / _arccosh_root(x), domain=ABOVE_ONE)
@@ -158,10 +158,18 @@ arctan2 = binary(
     lambda g, y, a, b: -g * a / (a * a + b * b),
     domain=(POSITIVE, POSITIVE),
 )
+
+
+def _nonzero(y: Value) -> Value:
+    """y, and 1 where it is 0."""
+    chosen: Value = where(y.equals(0), 1, y)
+    return chosen
+
+
 hypot = binary(
     np.hypot,
-    lambda g, y, a, b: g * a / where(y.equals(0), 1, y),
-    lambda g, y, a, b: g * b / where(y.equals(0), 1, y),
+    lambda g, y, a, b: g * a / _nonzero(y),
+    lambda g, y, a, b: g * b / _nonzero(y),
     domain=(POSITIVE, POSITIVE),
 )
 
@@ -210,7 +218,7 @@ def _part(x: ArrayType) -> ArrayType:
     return ArrayType(x.shape, ufunc_dtype(np.absolute, x), x.weak) if x.dtype.kind == "c" else x
 
 
-conjugate = unary(np.conjugate, lambda g, y, x: conjugate(g))
+conjugate: Op = unary(np.conjugate, lambda g, y, x: conjugate(g))
 
 
 def _complex_part(g: Value, imaginary: bool) -> Value:
@@ -234,11 +242,11 @@ imag.vjp(lambda g, y, x: _complex_part(g, True) if x.dtype.kind == "c" else None
 
 # ------------------------------------------------------------------- piecewise constant, comparisons, logic, bits
 
-floor = unary(np.floor, NONDIFF)
+floor: Op = unary(np.floor, NONDIFF)
 ceil = unary(np.ceil, NONDIFF)
-trunc = unary(np.trunc, NONDIFF)
+trunc: Op = unary(np.trunc, NONDIFF)
 rint = unary(np.rint, NONDIFF)
-sign = unary(np.sign, NONDIFF)
+sign: Op = unary(np.sign, NONDIFF)
 isnan = unary(np.isnan, NONDIFF)
 isinf = unary(np.isinf, NONDIFF)
 isfinite = unary(np.isfinite, NONDIFF)

@@ -153,7 +153,7 @@ def all_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayTyp
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(bool))
 
 
-_COUNTS_IN_PYTHON = type(np.count_nonzero(())) is int  # so it was before NumPy 2.3
+_COUNTS_IN_PYTHON = isinstance(np.count_nonzero(()), int)  # so it was before NumPy 2.3
 
 
 @op(np.count_nonzero, python=_reduction_text("count_nonzero", method=False), rule=NONDIFF)

@@ -313,10 +313,10 @@ copy.vjp(lambda g, y, x: g)
 
 
 def _as_array(x: Any) -> Any:
-    return np.asarray(x)
+    return np.array(x)
 
 
-@op(name="as_array", fun=_as_array, python="np.asarray({0})", elementwise=True)
+@op(name="as_array", fun=_as_array, python="np.array({0})", elementwise=True)
 def as_array(x: ArrayType) -> ArrayType:
     """A 0-d array object, where NumPy's operations would leave a scalar."""
     return x.strong()

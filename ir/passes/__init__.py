@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from ..program import Program
+from ..ops.loops import map_programs
+from ..program import Equation, Program
 from .dead_code import eliminate_dead_code
+from .prune_loops import prune_loops
 from .simplify import simplify
 
 Pass = Callable[[Program], Program]
 
-PIPELINE: tuple[Pass, ...] = (eliminate_dead_code, simplify, eliminate_dead_code)
+PIPELINE: tuple[Pass, ...] = (eliminate_dead_code, simplify, eliminate_dead_code, prune_loops, eliminate_dead_code)
 
 
 def optimize(program: Program) -> Program:
-    """Run the pipeline."""
+    """Run the pipeline, first on the programs inside of loops and branches."""
+    program = replace(program, equations=tuple(map(_optimize_inside, program.equations)))
     for run in PIPELINE:
         program = run(program)
     return program
+
+
+def _optimize_inside(equation: Equation) -> Equation:
+    if not any(isinstance(value, Program) for value in equation.params.values()):
+        return equation
+    return replace(equation, params=map_programs(dict(equation.params), optimize))

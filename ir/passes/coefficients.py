@@ -34,7 +34,7 @@ class Scaled:
 def _number(value: Value) -> Number | None:
     atom = value.atom
     if isinstance(atom, Literal) and atom.type.weak and type(atom.value) in (int, float):
-        return atom.value if atom.value == atom.value and abs(atom.value) != float("inf") else None  # type: ignore[no-any-return]
+        return atom.value if atom.value == atom.value and abs(atom.value) != float("inf") else None
     return None
 
 

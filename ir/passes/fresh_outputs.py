@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
-from ..aliasing import roots
+from ..aliasing import may_alias, read_only, roots
 from ..builder import Builder, Value
 from ..op import BY_NAME
 from ..program import Atom, Equation, Literal, Program, Var
+from .dead_code import eliminate_dead_code
 
 
 def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
     """The program with a copy for each listed output that shares its buffer with anything the caller can see."""
     owner = roots(program)
     definitions = {out: e for e in program.equations for out in e.outs}
+    frozen = read_only(program)
     uses = program.use_counts()
     seen = {owner[v] for v in (*program.inputs, *program.captures)}
     seen |= {owner[o] for i, o in enumerate(program.outputs) if i not in positions and isinstance(o, Var)}
@@ -26,7 +28,8 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
             outputs.append(output)
             continue
         made = definitions.get(output)
-        shared = owner[output] is not output or owner[output] in seen or (made is not None and not made.op.owns)
+        borrowed = output in frozen or (made is not None and (not made.op.owns or may_alias(made, output)))
+        shared = owner[output] is not output or owner[output] in seen or borrowed
         seen.add(owner[output])
         if not shared or not output.type.shape:
             outputs.append(output)
@@ -42,7 +45,8 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
         value.atom.name, value.atom.named = output.name, output.named
         if made is not None and uses.get(output) == 1:
             output.name, output.named = "", False  # the copy alone bears the name
-        equations += builder.equations
+        place = equations.index(made) + 1 if made is not None else len(equations)
+        equations[place:place] = builder.equations  # beside what is copied: it may be large, and then it can go
         outputs.append(value.atom)
     written: set[Atom] = set()
     for number, store in enumerate(stores):  # they come last, and none reads what another has written
@@ -54,4 +58,4 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
             equations += builder.equations
             stores[number] = replace(store, operands=(target, kept.atom))
         written.add(target)
-    return replace(program, equations=(*equations, *stores), outputs=tuple(outputs))
+    return eliminate_dead_code(replace(program, equations=(*equations, *stores), outputs=tuple(outputs)))

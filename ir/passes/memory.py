@@ -37,7 +37,7 @@ def covers(written: Index, read: Index, shape: Shape) -> bool:
         return False
     for one, other, n in zip(written, read, shape, strict=False):
         outer, inner = _span(one, n), _span(other, n)
-        if outer is None or inner is None or not all(i in outer for i in (inner[:1] or ())) or inner[-1] not in outer:
+        if outer is None or not inner or not all(i in outer for i in (inner[:1] or ())) or inner[-1] not in outer:
             return False
         if len(inner) > 1 and inner.step % outer.step:
             return False

@@ -28,6 +28,10 @@ def simplify(program: Program) -> Program:
         for out, value in zip(equation.outs, values, strict=True):
             assert value.type == out.type, (equation.op, value.type, out.type)
             renamed[out] = value.atom
-            if isinstance(value.atom, Var) and out.name and (not value.atom.name or (out.named > value.atom.named)):
+            made = builder.definition(value)
+            later = made is not None and made.level < equation.level  # d<name> is no name for a value of the forward pass
+            if not isinstance(value.atom, Var) or not out.name or later:
+                continue
+            if not value.atom.name or out.named > value.atom.named:
                 value.atom.name, value.atom.named = out.name, out.named
     return builder.program(program.name, [read(o) for o in program.outputs], program.origin)

@@ -405,6 +405,7 @@ PLAIN: dict[str, list[Sample]] = {
         Sample((COLUMNS,), {"index": (Slice(), SLOT), "shape": (2, 3)}),
     ],
     "stop_gradient": TABLE["stop_gradient"],
+    "is_contiguous": [Sample((X,)), Sample((CUBE[:, 1],))],
     "guard": [Sample((np.bool_(True),), {"expected": True})],
     "store": [],
     "mask_places": each(MASK, axis=(0, 1), count=(3, 3)),

@@ -194,6 +194,32 @@ def test_what_only_looks_like_a_softmax() -> None:
     check_gradient(lambda z: (lambda e: e / o.expand_dims(o.sum(e, axis=0), axis=(1,)))(o.exp(z)), [square])
 
 
+def test_the_logistic_function_and_what_only_looks_like_it() -> None:
+    x = numbers(2, 3)
+    check_gradient(lambda z: 1 / (1 + o.exp(-z)), [x])
+    check_gradient(lambda z: 1.0 / (o.exp(-z) + 1), [x + 0.3j * x[::-1]])
+    check_gradient(lambda z: 2 / (1 + o.exp(-z)), [x])
+    check_gradient(lambda z: 1 / (2 + o.exp(-z)), [x])
+    check_gradient(lambda z: 1 / (1 + o.exp(z)), [x])
+    check_gradient(lambda z, w: 1 / (1 + o.exp(-(z @ w))), [x, numbers(3)])
+    check_gradient(lambda z: (lambda e: e / (1 + e))(o.exp(-z)), [x])
+    (found,) = gradient(lambda z: 1 / (1 + o.exp(-z)), [-800.0, 800.0])
+    np.testing.assert_array_equal(found, [0, 0])
+
+
+def test_the_logarithm_of_softmax() -> None:
+    """z - log(sum(exp(z))) in its spellings, and where the sum runs along another axis."""
+    x, square = numbers(2, 4), numbers(3, 3)
+    check_gradient(lambda z: z - o.log(o.sum(o.exp(z), axis=1, keepdims=True)), [x])
+    check_gradient(lambda z: z - o.log(o.sum(o.exp(z), axis=(0, 1))), [x])
+    check_gradient(lambda z: (lambda s: s - o.log(o.sum(o.exp(s), axis=0, keepdims=True)))(z - o.max(z)), [x])
+    check_gradient(lambda z, m: (lambda s: s - o.log(o.sum(o.exp(s), axis=1, keepdims=True)))(z - m), [x, x[:, :1]])
+    check_gradient(lambda z, m: (lambda s: s - o.log(o.sum(o.exp(s), axis=1, keepdims=True)))(z - m), [x, x[:1]])
+    check_gradient(lambda z: z - o.log(o.sum(o.exp(z), axis=1)), [square])
+    check_gradient(lambda z: z - o.log(o.sum(o.exp(2 * z), axis=1, keepdims=True)), [square])
+    check_gradient(lambda z: z - o.log(o.exp(z)) * 0.5, [square])
+
+
 def test_what_looks_like_a_norm() -> None:
     x, y = numbers(3, 3), numbers(3, 3, seed=1)
     check_gradient(lambda x, y: o.sqrt(o.sum(o.square(x * y))), [x, y])

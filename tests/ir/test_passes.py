@@ -87,6 +87,7 @@ EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, s: e.squeeze(e.expand_dims(x, axis=(0,)), axis=(0,)),
         lambda e, x, y, s: e.squeeze(e.expand_dims(s, axis=(0, 1)), axis=(0, 1)),
     ),
+    ("squeeze", "moved"): (lambda e, x, y, s: e.squeeze(-e.expand_dims(x, axis=(0,)), axis=(0,)),),
     ("squeeze", "squeeze_sum"): (
         lambda e, x, y, s: e.squeeze(e.sum(e.expand_dims(x, axis=(0,)), axis=1, keepdims=True), axis=(1,)),
         lambda e, x, y, s: e.squeeze(e.sum(e.expand_dims(x, axis=(0,)), axis=None, keepdims=True), axis=(0, 1)),

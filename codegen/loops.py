@@ -1,0 +1,232 @@
+"""Loops and branches that hold programs, as Python's own `for`, `while` and `if`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..ir.ops.loops import UNKNOWN
+from ..ir.program import Atom, Equation, Literal, Program, Var
+from ..ir.types import ArrayType
+from .names import legal
+from .numbers import number_expression
+from .source import Function, Item
+from .templates import expression
+
+if TYPE_CHECKING:
+    from .lower import Lowering
+
+
+def lower_block(outer: Lowering, number: int, equation: Equation, home: str) -> list[Item]:
+    """The lines of a structured operation; none for any other equation."""
+    if equation.op.name == "scan":
+        return _Loop(outer, number, equation, home).scan()
+    if equation.op.name == "while_loop":
+        return _Loop(outer, number, equation, home).while_loop()
+    if equation.op.name == "cond":
+        return _cond(outer, number, equation, home)
+    return []
+
+
+def _assign(name: str, value: ast.expr) -> ast.stmt:
+    return ast.Assign([ast.Name(name, ast.Store())], value)
+
+
+def _text(template: str) -> ast.stmt:
+    return ast.parse(template).body[0]
+
+
+def _used(outer: Lowering, var: Var) -> bool:
+    return var in outer.plan.last_use
+
+
+def _nested(
+    outer: Lowering, program: Program, given: dict[Var, str], constant: Sequence[Var], home: str, extra: set[str]
+) -> tuple[Lowering, list[Item]]:
+    """The lines of a program inside a loop or branch, with names that disturb nothing outside."""
+    from .lower import Lowering
+
+    reserved = {name for name in outer.names.values() if name not in given.values()} | outer.reserved | extra
+    inner = Lowering(program, given, reserved, constant=constant)
+    forward, backward = inner.body(home)
+    outer.helpers.update(inner.helpers)
+    outer.guarded = outer.guarded or inner.guarded
+    return inner, [*forward, *backward]
+
+
+def _rebind(names: Sequence[str], values: Sequence[ast.expr]) -> list[ast.stmt]:
+    """The new carry under the names of the old one, all at once."""
+    pairs = [(n, v) for n, v in zip(names, values, strict=True) if not (isinstance(v, ast.Name) and v.id == n)]
+    if not pairs:
+        return []
+    if len(pairs) == 1:
+        return [_assign(*pairs[0])]
+    target = ast.Tuple([ast.Name(n, ast.Store()) for n, _ in pairs], ast.Store())
+    return [ast.Assign([target], ast.Tuple([v for _, v in pairs], ast.Load()))]
+
+
+class _Loop:
+    def __init__(self, outer: Lowering, number: int, equation: Equation, home: str) -> None:
+        self.outer = outer
+        self.number = number
+        self.equation = equation
+        self.home = home
+        self.before: list[Item] = []
+        self.operands: list[ast.expr] = []
+        for operand in equation.operands:
+            self.operands.append(outer.expression(operand))
+
+    def _take(self, wish: str, until: int) -> str:
+        return self.outer.allocator.take(wish, self.number - 1, until)
+
+    def _until(self, var: Var) -> int:
+        return max(self.outer.plan.last_use.get(var, self.number), self.number)
+
+    def _constants(self, inputs: Sequence[Var], values: Sequence[ast.expr]) -> dict[Var, str]:
+        """Names for what the body reads from outside; what is not a name yet gets one before the loop."""
+        given = {}
+        for var, value in zip(inputs, values, strict=True):
+            if isinstance(value, ast.Name):
+                given[var] = value.id
+            else:
+                given[var] = self._take(var.name or "constant", self.number)
+                self.before.append(_assign(given[var], value))
+        return given
+
+    def _carry(self, start: int, inputs: Sequence[Var], finals: Sequence[Var], sources: Sequence[Atom]) -> list[str]:
+        """Names for the carry, assigned before the loop; the name of what it starts from, if that is free then."""
+        names = []
+        for place, (var, final, source) in enumerate(zip(inputs, finals, sources, strict=True)):
+            wish = legal(final.name or var.name or "carry")
+            value = self.operands[start + place]
+            if isinstance(source, Literal) and source.type.dtype.name in ("float64", "complex128"):
+                value = number_expression(source.value, weak=True)
+            others = self.equation.operands[: start + place] + self.equation.operands[start + place + 1 :]
+            taken_over = isinstance(value, ast.Name) and value.id == wish and source not in others
+            dies = isinstance(source, Var) and self.outer.plan.last_use.get(source, -1) <= self.number
+            if taken_over and dies:
+                name = wish
+                self.outer.allocator.extend(name, self._until(final))
+            else:
+                name = self._take(wish, self._until(final))
+                self.before.append(_assign(name, value))
+            self.outer.names[final] = name
+            names.append(name)
+        return names
+
+    def _collector(self, var: Var, wish: str, type_: ArrayType, length: ast.expr, listed: bool) -> str:
+        """A place for one value of each iteration, made before the loop."""
+        name = self._take(var.name or wish, self._until(var))
+        self.outer.names[var] = name
+        if listed:
+            self.before.append(_assign(name, expression("[None] * {0}", [length])))
+        else:
+            suffix = "" if type_.dtype.name == "float64" else f", dtype=np.{type_.dtype.name}"
+            shape = type_.shape[0] if len(type_.shape) == 1 else type_.shape
+            self.before.append(_text(f"{name} = np.empty({shape}{suffix})"))
+        return name
+
+    def scan(self) -> list[Item]:
+        params = self.equation.params
+        body, consts, carry, length = params["body"], params["consts"], params["carry"], params["length"]
+        outs = self.equation.outs
+        count = len(body.outputs) - carry
+        inputs = body.inputs
+        given = self._constants(inputs[:consts], self.operands[:consts])
+        source = self.equation.operands[consts : consts + carry]
+        names = self._carry(consts, inputs[consts : consts + carry], outs[:carry], source)
+        given.update(zip(inputs[consts : consts + carry], names, strict=True))
+        xs = self._constants(inputs[consts + carry :], self.operands[consts + carry :])
+        slices = inputs[consts + carry :]
+        listed = length == UNKNOWN
+        n = expression(f"len({xs[slices[0]]})", []) if listed else ast.Constant(length)
+        index = self._take("i", self.number)
+        collected = [
+            (self._collector(var, "results", var.type, n, listed), body.outputs[carry + j])
+            for j, var in enumerate(outs[carry : carry + count])
+            if _used(self.outer, var)
+        ]
+        kept = [
+            (self._collector(var, f"kept_{name}", var.type, n, listed), name)
+            for var, name in zip(outs[carry + count :], names, strict=True)
+            if _used(self.outer, var)
+        ]
+        read = body.use_counts()
+        lines: list[Item] = [_text(f"{place}[{index}] = {name}") for place, name in kept]
+        inner_names = {*names, index, *xs.values()}
+        for var in slices:
+            if var not in read:
+                continue
+            name = legal(var.name or "x")
+            while name in inner_names or name in self.outer.names.values() or name in given.values():
+                name += "_"
+            inner_names.add(name)
+            lines.append(_text(f"{name} = {xs[var]}[{index}]"))
+            given[var] = name
+        extra = inner_names | {place for place, _ in collected} | set(xs.values())
+        inner, nested = _nested(self.outer, body, given, inputs[:consts], self.home, extra - set(given.values()))
+        lines += nested
+        lines += [_stored(place, index, inner.expression(output)) for place, output in collected]
+        lines += _rebind(names, [inner.expression(o) for o in body.outputs[:carry]])
+        index_read = bool(kept or collected) or any(var in read for var in slices)
+        order = f"reversed(range({ast.unparse(n)}))" if params["reverse"] else f"range({ast.unparse(n)})"
+        header = f"for {index if index_read else '_'} in {order}:"
+        return [*self.before, Function(header, lines or [ast.Pass()])]
+
+    def while_loop(self) -> list[Item]:
+        params = self.equation.params
+        test, body, tests, consts = params["test"], params["body"], params["tests"], params["consts"]
+        count = len(body.outputs)
+        outs = self.equation.outs
+        for_test = self._constants(test.inputs[:tests], self.operands[:tests])
+        given = self._constants(body.inputs[:consts], self.operands[tests : tests + consts])
+        source = self.equation.operands[tests + consts :]
+        names = self._carry(tests + consts, body.inputs[consts:], outs[:count], source)
+        kept = []
+        for var, name in zip(outs[count:], names, strict=True):
+            if _used(self.outer, var):
+                place = self._take(var.name or f"kept_{name}", self._until(var))
+                self.outer.names[var] = place
+                self.before.append(_text(f"{place} = []"))
+                kept.append((place, name))
+        for_test.update(zip(test.inputs[tests:], names, strict=True))
+        given.update(zip(body.inputs[consts:], names, strict=True))
+        extra = {place for place, _ in kept}
+        tester, test_lines = _nested(self.outer, test, for_test, test.inputs, self.home, extra)
+        condition = tester.expression(test.outputs[0])
+        inner, nested = _nested(self.outer, body, given, body.inputs[:consts], self.home, extra)
+        lines: list[Item] = [_text(f"{place}.append({name})") for place, name in kept]
+        lines += nested
+        lines += _rebind(names, [inner.expression(o) for o in body.outputs])
+        if not test_lines:
+            header = f"while {ast.unparse(ast.fix_missing_locations(condition))}:"
+            return [*self.before, Function(header, lines or [ast.Pass()])]
+        stop = ast.If(ast.UnaryOp(ast.Not(), condition), [ast.Break()], [])
+        return [*self.before, Function("while True:", [*test_lines, stop, *lines])]
+
+
+def _stored(place: str, index: str, value: ast.expr) -> ast.stmt:
+    target = ast.Subscript(ast.Name(place, ast.Load()), ast.Name(index, ast.Load()), ast.Store())
+    return ast.Assign([target], value)
+
+
+def _cond(outer: Lowering, number: int, equation: Equation, home: str) -> list[Item]:
+    """Both branches assign the same names."""
+    loop = _Loop(outer, number, equation, home)
+    condition, operands = loop.operands[0], loop.operands[1:]
+    branches = (equation.params["true"], equation.params["false"])
+    first = loop._constants(branches[0].inputs, operands)
+    given = [first, dict(zip(branches[1].inputs, first.values(), strict=True))]
+    names = []
+    for out in equation.outs:
+        name = loop._take(out.name or "chosen", loop._until(out))
+        outer.names[out] = name
+        names.append(name)
+    blocks: list[Item] = []
+    for branch, inputs, word in zip(branches, given, ("if", "else"), strict=True):
+        inner, lines = _nested(outer, branch, inputs, branch.inputs, home, set(names))
+        lines += [_assign(name, inner.expression(o)) for name, o in zip(names, branch.outputs, strict=True)]
+        header = f"if {ast.unparse(ast.fix_missing_locations(condition))}:" if word == "if" else "else:"
+        blocks.append(Function(header, lines or [ast.Pass()]))
+    return [*loop.before, *blocks]

@@ -1,0 +1,318 @@
+"""Structured control flow: operations that hold programs. The adjoint of a loop is a loop that runs the other way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..builder import Builder, Value
+from ..op import op
+from ..program import Program, Var
+from ..types import ArrayType
+
+UNKNOWN = -1  # the length of what a while loop keeps: one entry for each iteration
+
+
+def _stacked(type_: ArrayType, length: int) -> ArrayType:
+    return ArrayType((length, *type_.shape), type_.dtype)
+
+
+def _check_inputs(program: Program, types: Sequence[ArrayType], what: str) -> None:
+    declared = tuple(v.type for v in program.inputs)
+    if declared != tuple(types):
+        shown = ", ".join(map(str, types))
+        raise TypeError(f"{what} takes {', '.join(map(str, declared))}, not {shown}")
+
+
+# ------------------------------------------------------------------------------------------------------------ scan
+
+
+def _run_scan(*operands: Any, body: Program, length: int, consts: int, carry: int, reverse: bool) -> tuple[Any, ...]:
+    from ..interp import evaluate
+
+    fixed, state, xs = operands[:consts], list(operands[consts : consts + carry]), operands[consts + carry :]
+    n = len(xs[0]) if length == UNKNOWN else length
+    collected = [[None] * n for _ in range(len(body.outputs) - carry)]
+    kept: list[list[Any]] = [[None] * n for _ in range(carry)]
+    for i in reversed(range(n)) if reverse else range(n):
+        for place, value in zip(kept, state, strict=True):
+            place[i] = value
+        results = evaluate(body, [*fixed, *state, *(x[i] for x in xs)])
+        state = list(results[:carry])
+        for place, value in zip(collected, results[carry:], strict=True):
+            place[i] = value
+    stacked = [*collected, *kept]
+    if length != UNKNOWN:
+        outs = scan_types(body, length, carry)[carry:]
+        return (*state, *(_stack(values, t) for values, t in zip(stacked, outs, strict=True)))
+    return (*state, *stacked)
+
+
+def _stack(values: list[Any], type_: ArrayType) -> Any:
+    return np.array(values, type_.dtype).reshape(type_.shape)
+
+
+def scan_types(body: Program, length: int, carry: int) -> tuple[ArrayType, ...]:
+    """The final carries, the collected results, and the carry with which each iteration began."""
+    state = tuple(o.type for o in body.outputs[:carry])
+    collected = tuple(_stacked(o.type, length) for o in body.outputs[carry:])
+    return (*state, *collected, *(_stacked(t, length) for t in state))
+
+
+@op(name="scan", fun=_run_scan, python="", numbered=False, may_alias=True, several=True)
+def scan(
+    *operands: ArrayType, body: Program, length: int, consts: int, carry: int, reverse: bool = False
+) -> tuple[ArrayType, ...]:
+    """`length` iterations of body(consts, carry, x[i]) -> (carry, y[i])."""
+    slices = [t.with_shape(t.shape[1:]) for t in operands[consts + carry :]]
+    _check_inputs(body, [*operands[: consts + carry], *slices], "the body of the loop")
+    types = tuple(o.type for o in body.outputs[:carry])
+    if types != operands[consts : consts + carry]:
+        raise TypeError("the body of a loop must return a carry of the types that it takes")
+    return scan_types(body, length, carry)
+
+
+def inline(builder: Builder, program: Program, inputs: Sequence[Value]) -> list[Value]:
+    """Write the equations of a program into the builder; its outputs there."""
+    known: dict[Var, Value] = dict(zip(program.inputs, inputs, strict=True))
+
+    def read(atom: Any) -> Value:
+        return known[atom] if isinstance(atom, Var) else Value(builder, atom)
+
+    for equation in program.equations:
+        with builder.at(equation.origin, equation.level):
+            result = builder.emit(equation.op, *map(read, equation.operands), **equation.params)
+        values = result if isinstance(result, tuple) else (result,)
+        for out, value in zip(equation.outs, values, strict=True):
+            known[out] = value
+            if isinstance(value.atom, Var) and out.name and not value.atom.name:
+                value.atom.name, value.atom.named = out.name, out.named
+    return [read(o) for o in program.outputs]
+
+
+def _copies(builder: Builder, variables: Sequence[Var]) -> list[Value]:
+    """Inputs like those of another program."""
+    return [builder.input(v.type, v.name) for v in variables]
+
+
+def _zero(like: Value) -> Value:
+    """A zero cotangent to begin a sum with."""
+    from .shape import zeros
+
+    if like.ndim:
+        return zeros(like)
+    return like.builder.value(like.dtype.type(0))
+
+
+def _strong_input(builder: Builder, var: Var) -> Value:
+    """The cotangent of a variable as an input: a NumPy number also where the variable is a Python one."""
+    return builder.input(var.type.strong(), f"d{var.name}" if var.name else "")
+
+
+def _in_full(value: Value, type_: ArrayType) -> Value:
+    from ..grad import spread
+    from .elementwise import astype
+
+    full = spread(value, type_.strong())
+    if full.type.weak:  # what a loop carries must not change from a Python number to a NumPy one
+        full = astype(full, dtype=type_.dtype) if full.literal is None else full.builder.value(type_.dtype.type(full.literal))
+    return full
+
+
+def _inexact(variables: Sequence[Var]) -> list[int]:
+    return [i for i, v in enumerate(variables) if v.type.inexact]
+
+
+@scan.vjp
+def scan_vjp(
+    gs: Sequence[Value | None],
+    ys: Sequence[Value],
+    *operands: Value,
+    body: Program,
+    length: int,
+    consts: int,
+    carry: int,
+    reverse: bool,
+) -> tuple[Value | None, ...]:
+    """The same loop the other way round: it carries the cotangents of carry and constants, and reads what was kept."""
+    from ..grad import backward
+
+    count = len(body.outputs) - carry
+    fixed, state, slices = body.inputs[:consts], body.inputs[consts : consts + carry], body.inputs[consts + carry :]
+    kept = ys[carry + count :]
+    d_final, d_collected, d_kept = gs[:carry], gs[carry : carry + count], gs[carry + count :]
+    const_ids, carry_ids, slice_ids = _inexact(fixed), _inexact(state), _inexact(slices)
+
+    inner = Builder()
+    c = _copies(inner, fixed)
+    dc = [_strong_input(inner, fixed[i]) for i in const_ids]
+    dk = [_strong_input(inner, state[i]) for i in carry_ids]
+    k = [inner.input(v.type.strong(), v.name) for v in state]
+    x = _copies(inner, slices)
+    dy = {j: inner.input(body.outputs[j + carry].type.strong(), "dy") for j, g in enumerate(d_collected) if g is not None}
+    dkept = {i: inner.input(state[i].type.strong(), "") for i in carry_ids if d_kept[i] is not None}
+    results = inline(inner, _with_strong_carry(body, consts, carry), [*c, *k, *x])
+    seeds = [(results[i], d) for i, d in zip(carry_ids, dk, strict=True)]
+    seeds += [(results[carry + j], d) for j, d in dy.items()]
+    wanted = [*(c[i] for i in const_ids), *(k[i] for i in carry_ids), *(x[i] for i in slice_ids)]
+    found = backward(inner, seeds, wanted)
+    level = max((e.level for e in inner.equations), default=1)
+    for g in found[: len(const_ids)]:  # the name is for the sum over all iterations
+        if g is not None and isinstance(g.atom, Var) and g.atom not in inner.inputs:
+            g.atom.name, g.atom.named = "", False
+    with inner.at(None, level):
+        full = [None if g is None else _in_full(g, w.type) for g, w in zip(found, wanted, strict=True)]
+        first, second = len(const_ids), len(const_ids) + len(carry_ids)
+        totals = [acc if g is None else acc + g for acc, g in zip(dc, full[:first], strict=True)]
+        states = [_zero(k[i]) if g is None else g for i, g in zip(carry_ids, full[first:second], strict=True)]
+        states = [g + dkept[i] if i in dkept else g for i, g in zip(carry_ids, states, strict=True)]
+        moved = [_zero(x[i]) if g is None else g for i, g in zip(slice_ids, full[second:], strict=True)]
+        for total, i in zip(totals, const_ids, strict=True):
+            _name(total, f"d{fixed[i].name}" if fixed[i].name else "")
+        for new, i in zip(states, carry_ids, strict=True):
+            _name(new, f"d{state[i].name}" if state[i].name else "")
+    adjoint = inner.program(f"{body.name}_adjoint", [*totals, *states, *moved])
+
+    builder = ys[0].builder
+    init = []
+    for i in const_ids:
+        init.append(_zero(operands[i]))
+        _name(init[-1], f"d{fixed[i].name}" if fixed[i].name else "")
+    for i in carry_ids:
+        g = d_final[i]
+        init.append(_zero(ys[i]) if g is None else _in_full(g, state[i].type))
+        _name(init[-1], f"d{state[i].name}" if state[i].name else "")
+    xs = [*kept, *operands[consts + carry :]]
+    xs += [_in_full(d_collected[j], ys[carry + j].type) for j in dy]  # type: ignore[arg-type]
+    xs += [_in_full(d_kept[i], kept[i].type) for i in dkept]  # type: ignore[arg-type]
+    outs = builder.emit(
+        scan, *operands[:consts], *init, *xs, body=adjoint, length=length, consts=consts, carry=len(init),
+        reverse=not reverse,
+    )  # fmt: skip
+    outs = outs if isinstance(outs, tuple) else (outs,)
+    cotangents: list[Value | None] = [None] * len(operands)
+    for i, value in zip(const_ids, outs, strict=False):
+        cotangents[i] = value
+    for i, value in zip(carry_ids, outs[first:], strict=False):
+        cotangents[consts + i] = value
+    for i, value in zip(slice_ids, outs[second:], strict=False):
+        cotangents[consts + carry + i] = value
+    return tuple(cotangents)
+
+
+def _name(value: Value, name: str) -> None:
+    if name and isinstance(value.atom, Var) and not value.atom.name:
+        value.atom.name, value.atom.named = name, True
+
+
+def _with_strong_carry(body: Program, consts: int, carry: int) -> Program:
+    """The body for carries read back from an array: NumPy numbers where the loop had Python ones."""
+    if not any(v.type.weak for v in body.inputs[consts : consts + carry]):
+        return body
+    builder = Builder()
+    inputs = [
+        builder.input(v.type.strong() if consts <= i < consts + carry else v.type, v.name)
+        for i, v in enumerate(body.inputs)
+    ]
+    return builder.program(body.name, inline(builder, body, inputs))
+
+
+# ----------------------------------------------------------------------------------------------------------- while
+
+
+def _run_while(*operands: Any, test: Program, body: Program, tests: int, consts: int) -> tuple[Any, ...]:
+    from ..interp import evaluate
+
+    for_test, fixed, state = operands[:tests], operands[tests : tests + consts], list(operands[tests + consts :])
+    kept: list[list[Any]] = [[] for _ in state]
+    while evaluate(test, [*for_test, *state])[0]:
+        for place, value in zip(kept, state, strict=True):
+            place.append(value)
+        state = list(evaluate(body, [*fixed, *state]))
+    return (*state, *kept)
+
+
+@op(name="while_loop", fun=_run_while, python="", numbered=False, may_alias=True, several=True)
+def while_(*operands: ArrayType, test: Program, body: Program, tests: int, consts: int) -> tuple[ArrayType, ...]:
+    """body(consts, carry) -> carry while test(test constants, carry) holds; the carries of all iterations are kept."""
+    state = operands[tests + consts :]
+    _check_inputs(body, operands[tests:], "the body of the loop")
+    _check_inputs(test, [*operands[:tests], *state], "the condition of the loop")
+    if tuple(o.type for o in body.outputs) != tuple(state):
+        raise TypeError("the body of a loop must return a carry of the types that it takes")
+    return (*state, *(_stacked(t, UNKNOWN) for t in state))
+
+
+@while_.vjp
+def while_vjp(
+    gs: Sequence[Value | None],
+    ys: Sequence[Value],
+    *operands: Value,
+    test: Program,
+    body: Program,
+    tests: int,
+    consts: int,
+) -> tuple[Value | None, ...]:
+    """A loop back over what was kept; the condition has no derivative."""
+    pulled = scan_vjp(
+        gs, ys, *operands[tests:], body=body, length=UNKNOWN, consts=consts, carry=len(body.outputs), reverse=False
+    )
+    return (*[None] * tests, *pulled)
+
+
+# ------------------------------------------------------------------------------------------------------------ cond
+
+
+def _run_cond(condition: Any, *operands: Any, true: Program, false: Program) -> tuple[Any, ...]:
+    from ..interp import evaluate
+
+    return evaluate(true if condition else false, operands)
+
+
+@op(name="cond", fun=_run_cond, python="", numbered=False, may_alias=True, several=True)
+def cond(condition: ArrayType, *operands: ArrayType, true: Program, false: Program) -> tuple[ArrayType, ...]:
+    """true(operands) or false(operands), whichever the condition says; only that one is run."""
+    _check_inputs(true, operands, "the first branch")
+    _check_inputs(false, operands, "the second branch")
+    types = tuple(o.type for o in true.outputs)
+    if types != tuple(o.type for o in false.outputs):
+        raise TypeError("both branches must return the same types")
+    return types
+
+
+@cond.vjp
+def cond_vjp(
+    gs: Sequence[Value | None], ys: Sequence[Value], condition: Value, *operands: Value, true: Program, false: Program
+) -> tuple[Value | None, ...]:
+    """The adjoint of the branch that was taken."""
+    ids = [i for i, o in enumerate(operands) if o.type.inexact]
+    given = [j for j, g in enumerate(gs) if g is not None]
+    adjoints = [_branch_adjoint(branch, ids, given) for branch in (true, false)]
+    cotangents = [_in_full(gs[j], ys[j].type) for j in given]  # type: ignore[arg-type]
+    outs = condition.builder.emit(cond, condition, *operands, *cotangents, true=adjoints[0], false=adjoints[1])
+    outs = outs if isinstance(outs, tuple) else (outs,)
+    result: list[Value | None] = [None] * (1 + len(operands))
+    for i, value in zip(ids, outs, strict=True):
+        result[1 + i] = value
+    return tuple(result)
+
+
+def _branch_adjoint(branch: Program, ids: list[int], given: list[int]) -> Program:
+    from ..grad import backward
+
+    inner = Builder()
+    inputs = _copies(inner, branch.inputs)
+    cotangents = [inner.input(branch.outputs[j].type.strong(), "dy") for j in given]
+    results = inline(inner, branch, inputs)
+    wanted = [inputs[i] for i in ids]
+    found = backward(inner, [(results[j], d) for j, d in zip(given, cotangents, strict=True)], wanted)
+    with inner.at(None, max((e.level for e in inner.equations), default=1)):
+        full = [_zero(w) if g is None else _in_full(g, w.type) for g, w in zip(found, wanted, strict=True)]
+    return inner.program(f"{branch.name}_adjoint", full)
+
+
+def map_programs(params: dict[str, Any], run: Callable[[Program], Program]) -> dict[str, Any]:
+    """The params with every program in them replaced."""
+    return {name: run(value) if isinstance(value, Program) else value for name, value in params.items()}

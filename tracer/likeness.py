@@ -1,0 +1,94 @@
+"""What a stand-in answers when the user's code asks what it is: the same as the value that it stands for.
+
+`isinstance(x, np.ndarray)`, `isinstance(x, float)`, `np.isscalar(x)` and `hasattr(x, "shape")` decide branches without
+touching a value; an honest answer ("a Tracer") would send the trace down another road than the plain call.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..ir.types import PYTHON_TYPE
+from .errors import TracingError, UnsupportedError, explain
+from .site import is_user_code
+
+_ARRAY_NAMES = frozenset(name for name in dir(np.ndarray) if not name.startswith("_"))
+_SCALAR_NAMES = frozenset(name for name in dir(np.float64) if not name.startswith("_"))
+_PYTHON_NAMES = {kind: frozenset(dir(python)) for kind, python in PYTHON_TYPE.items()}
+_HINTS = {
+    "view": "x.copy() for a copy, or x[...] for a view",
+    "resize": "np.resize(x, shape), or x[:n].copy()",
+    "tobytes": "do this outside of the function",
+    "base": "x.copy() where a fresh array is needed",
+}
+
+
+class Likeness:
+    """Base of the stand-ins."""
+
+    __slots__ = ()
+    _trace: Any
+    _names: frozenset[str] = _ARRAY_NAMES
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for names that are not defined: what the value itself would have is refused by name."""
+        if name in type(self)._names:
+            raise UnsupportedError(
+                explain(
+                    f"the attribute .{name} of an array is not supported by tapeless",
+                    self._trace.origin(),
+                    _HINTS.get(name, f"do without .{name} inside of the function, or pass what it gives as an argument"),
+                    "unsupported",
+                )
+            )
+        raise AttributeError(f"{self.__class__.__name__!r} object has no attribute {name!r}")
+
+    def __hash__(self) -> int:
+        if self.__class__ is np.ndarray:
+            raise TypeError("unhashable type: 'numpy.ndarray'")
+        self._refuse("the hash of a traced value (a key of a dict, an element of a set) depends on its digits")
+
+    def _refuse(self, cause: str) -> NoReturn:
+        raise TracingError(
+            explain(cause, self._trace.origin(), "a key that does not depend on the arguments", "detached-values")
+        )
+
+
+class ArrayLikeness(Likeness):
+    """An ndarray, to whoever asks."""
+
+    __slots__ = ()
+
+    @property
+    def __class__(self) -> Any:
+        return np.ndarray
+
+
+class ScalarLikeness(Likeness):
+    """A NumPy scalar, to whoever asks."""
+
+    __slots__ = ()
+    _names = _SCALAR_NAMES
+    _type: Any
+
+    @property
+    def __class__(self) -> Any:
+        type_ = self._type
+        return PYTHON_TYPE[type_.dtype.kind] if type_.weak else type_.dtype.type
+
+
+class NumberLikeness(ScalarLikeness):
+    """A Python number, to whoever asks: the user's code does not find the attributes of an array on it."""
+
+    __slots__ = ()
+    _names = frozenset(n for n in dir(float) if not n.startswith("_"))
+
+    def __getattribute__(self, name: str) -> Any:
+        if name[0] != "_" and name not in _PYTHON_NAMES["c"] and is_user_code(sys._getframe(1).f_code):
+            python = object.__getattribute__(self, "__class__")
+            if name not in _PYTHON_NAMES["f"] or python is complex:
+                raise AttributeError(f"{python.__name__!r} object has no attribute {name!r}")
+        return object.__getattribute__(self, name)
