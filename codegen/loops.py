@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..ir.aliasing import roots
 from ..ir.ops.loops import UNKNOWN
 from ..ir.program import Atom, Equation, Literal, Program, Var
 from ..ir.types import ArrayType
@@ -42,13 +43,14 @@ def _used(outer: Lowering, var: Var) -> bool:
 
 
 def _nested(
-    outer: Lowering, program: Program, given: dict[Var, str], constant: Sequence[Var], home: str, extra: set[str]
+    outer: Lowering, program: Program, given: dict[Var, str], constant: Sequence[Var], home: str, extra: set[str],
+    owned: Sequence[Var] = (),
 ) -> tuple[Lowering, list[Item]]:
     """The lines of a program inside a loop or branch, with names that disturb nothing outside."""
     from .lower import Lowering
 
     reserved = {name for name in outer.names.values() if name not in given.values()} | outer.reserved | extra
-    inner = Lowering(program, given, reserved, constant=constant)
+    inner = Lowering(program, given, reserved, constant=constant, owned=owned)
     forward, backward = inner.body(home)
     outer.helpers.update(inner.helpers)
     outer.guarded = outer.guarded or inner.guarded
@@ -165,7 +167,10 @@ class _Loop:
             lines.append(_text(f"{name} = {xs[var]}[{index}]"))
             given[var] = name
         extra = inner_names | {place for place, _ in collected} | set(xs.values())
-        inner, nested = _nested(self.outer, body, given, inputs[:consts], self.home, extra - set(given.values()))
+        owned = self._owned_carries(body, consts, carry) if not (listed and kept) else []
+        inner, nested = _nested(
+            self.outer, body, given, inputs[:consts], self.home, extra - set(given.values()), owned
+        )
         lines += nested
         lines += [_stored(place, index, inner.expression(output)) for place, output in collected]
         lines += _rebind(names, [inner.expression(o) for o in body.outputs[:carry]])
@@ -173,6 +178,21 @@ class _Loop:
         order = f"reversed(range({ast.unparse(n)}))" if params["reverse"] else f"range({ast.unparse(n)})"
         header = f"for {index if index_read else '_'} in {order}:"
         return [*self.before, Function(header, lines or [ast.Pass()])]
+
+    def _owned_carries(self, body: Program, consts: int, carry: int) -> list[Var]:
+        """The carries that the body may overwrite: begun with a buffer nobody else reads, and handed on apart."""
+        plan = self.outer.plan
+        owner = roots(body)
+        results = [owner[o] if isinstance(o, Var) else None for o in body.outputs]
+        found = []
+        for k in range(carry):
+            source, var = self.equation.operands[consts + k], body.inputs[consts + k]
+            own = isinstance(source, Var) and self.number in plan.consumed.get(source, ())
+            apart = results[k] is not None and results.count(results[k]) == 1
+            foreign = results[k] in body.inputs and results[k] is not var
+            if own and apart and not foreign and var.type.shape:
+                found.append(var)
+        return found
 
     def while_loop(self) -> list[Item]:
         params = self.equation.params

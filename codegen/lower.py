@@ -32,11 +32,13 @@ class Lowering:
         reserved: set[str],
         closure: bool = False,
         constant: Collection[Var] = (),
+        owned: Collection[Var] = (),
     ) -> None:
-        """`constant` are inputs that keep their names throughout, since the text is run again and again."""
+        """`constant` are inputs that keep their names throughout, since the text is run again and again; `owned`
+        are inputs whose buffers may be overwritten."""
         self.program = program
         self.closure = closure
-        self.plan: Plan = plan(program, closure)
+        self.plan: Plan = plan(program, closure, owned)
         self.names: dict[Var, str] = dict(given)
         self.helpers: dict[str, Callable[..., Any]] = {}
         self.guarded = False
@@ -104,6 +106,12 @@ class Lowering:
         first = equation.operands[0]
         if number in self.plan.in_place:
             assert isinstance(first, Var)
+            made = self._made(first)
+            if equation.level > 0 and equation.out.name and made is not None and made.level < equation.level:
+                source = ast.Name(self.names[first], ast.Load())  # a cotangent that begins as a value of the function
+                name = self._assign_name(number, equation, strictly_before=True)
+                renamed = ast.Assign([ast.Name(name, ast.Store())], source)
+                return [renamed, self._update(equation, ast.Name(name, ast.Load()))]
             name = self._inherit(first, equation.out)
             return [self._update(equation, ast.Name(name, ast.Load()))]
         source = expression("{0}.copy()", [self.expression(first)])
@@ -118,7 +126,7 @@ class Lowering:
         if op.name == "index_add" and params["distinct"] and self._fresh_zeros(equation.operands[0]):
             op, params = BY_NAME["set_item"], {"index": params["index"]}  # what is added to 0 is written
         template = op.update_template([o.type for o in equation.operands], params)
-        return _subtracted(statement(template, operands))
+        return _subtracted(_augmented(statement(template, operands)))
 
     def _fresh_zeros(self, atom: Atom) -> bool:
         definition = self.definition.get(atom) if isinstance(atom, Var) else None
@@ -187,6 +195,7 @@ class Lowering:
         template = equation.op.template(types, dict(equation.params))
         if types and types[0].weak:  # a Python number has no methods
             template = template.rpartition(" || ")[2]
+            template = f"np.asarray({{0}}){template[3:]}" if template.startswith("{0}.") else template
         return expression(template, operands)
 
 
@@ -195,6 +204,21 @@ def answer(origin: Origin, home: str) -> str:
     place = f"line {origin.line}" if origin.file == home else f"{origin.file}, line {origin.line}"
     text = origin.statement if len(origin.statement) <= 88 else f"{origin.statement[:85]}..."
     return f"{place}: {text}" if text else place
+
+
+def _augmented(node: ast.stmt) -> ast.stmt:
+    """`x[i] = x[i] + v` as `x[i] += v`."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
+        return node
+    target, value = node.targets[0], node.value
+    if not isinstance(target, ast.Subscript) or not isinstance(value.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow):
+        return node
+    place = ast.dump(ast.Subscript(target.value, target.slice, ast.Load()))
+    if ast.dump(value.left) == place:
+        return ast.AugAssign(target, value.op, value.right)
+    if isinstance(value.op, ast.Add | ast.Mult) and ast.dump(value.right) == place:
+        return ast.AugAssign(target, value.op, value.left)
+    return node
 
 
 def _subtracted(node: ast.stmt) -> ast.stmt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from ..ir.program import Program, Var
 from .lower import Lowering
 from .names import legal
-from .source import Comment, Function, Item, Verbatim, print_items
+from .source import WIDTH, Comment, Function, Item, Verbatim, print_items
 from .templates import expression
 
 
@@ -125,7 +126,19 @@ def _unpack(pairs: list[tuple[str, str]]) -> list[Item]:
 
 
 def _docstring(signature: Signature) -> list[Item]:
-    return [Verbatim(f'"""{signature.describes}\n\n{signature.types}\n"""')]
+    return [Verbatim(f'"""{signature.describes}\n\n{folded(signature.types)}\n"""')]
+
+
+def folded(types: str) -> str:
+    """The line with the types, broken between arguments where it is long."""
+    lines = [""]
+    for part in re.split(r"(?<=,) (?![^\[]*\])|(?=  ->)", types):
+        longer = f"{lines[-1]} {part}" if lines[-1] and not part.startswith(" ") else lines[-1] + part
+        if len(longer) > WIDTH - 4 and lines[-1]:
+            lines.append(f"    {part.strip()}")
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def _checks(signature: Signature) -> list[Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..ir.aliasing import is_cell, parents, read_only, roots, shares_memory
@@ -23,18 +24,20 @@ class Plan:
     in_place: set[int]
     swapped: set[int]
     copied: set[int]
+    consumed: dict[Var, set[int]]  # the loops that may overwrite an operand: nobody reads it afterwards
     detached: set[int]  # views that are copied when they are made, since their base is overwritten before they are read
     last_use: dict[Var, int]  # the position of the last line that reads the variable or shares its name
     reads_at: list[int]  # the position of the line in which an equation is written
 
 
-def plan(program: Program, closure: bool = False) -> Plan:
-    """Decide for every equation. With `closure` the backward part is a function that may be called many times."""
-    return _Planner(program, closure).run()
+def plan(program: Program, closure: bool = False, owned: Collection[Var] = ()) -> Plan:
+    """Decide for every equation. With `closure` the backward part is a function that may be called many times;
+    `owned` are inputs whose buffers may be overwritten."""
+    return _Planner(program, closure, owned).run()
 
 
 class _Planner:
-    def __init__(self, program: Program, closure: bool) -> None:
+    def __init__(self, program: Program, closure: bool, owned: Collection[Var]) -> None:
         self.program = program
         self.equations = program.equations
         self.closure = closure
@@ -46,7 +49,7 @@ class _Planner:
         self.cells = {out for e in self.equations for out in e.outs if is_cell(e)}
         self.outputs = {o for o in program.outputs if isinstance(o, Var)}
         self.owner = parents(program)
-        self.frozen = read_only(program)
+        self.frozen = read_only(program, owned)
         self.updates: dict[Var, list[int]] = {}
         self.origin = roots(program)
         for number, equation in enumerate(self.equations):
@@ -62,7 +65,7 @@ class _Planner:
         self._name_buffers()
         inlined = self._inline()
         last_use = self._last_uses(inlined)
-        result = Plan(inlined, set(), set(), set(), set(), last_use, self.reads_at)
+        result = Plan(inlined, set(), set(), set(), {}, set(), last_use, self.reads_at)
         self._decide_in_place(result)
         return result
 
@@ -116,7 +119,8 @@ class _Planner:
         out = equation.out
         uses = self.uses.get(out, [])
         if out in self.outputs and not uses and equation.op.name in _CONVERSIONS:
-            return self.program.outputs.count(out) == 1
+            written = [o for o in equation.operands if isinstance(o, Var) and self.updates.get(self.owner[o])]
+            return self.program.outputs.count(out) == 1 and not written
         if out.named or out in self.outputs:
             return False
         if not uses or not (len(uses) == 1 or self._cheap(equation, len(uses))):
@@ -168,6 +172,12 @@ class _Planner:
                 members.setdefault(self._root(out), []).append(out)
             if number in result.inlined or not equation.outs:
                 continue
+            if equation.op.name == "scan":
+                first, count = equation.params["consts"], equation.params["carry"]
+                for target in equation.operands[first : first + count]:
+                    others = sum(o is target for o in equation.operands)
+                    if isinstance(target, Var) and others == 1 and self._free(target, number, members, result):
+                        result.consumed.setdefault(target, set()).add(number)
             if equation.op.update is not None:
                 target = equation.operands[0]
                 if isinstance(target, Var) and self._free(target, number, members, result):

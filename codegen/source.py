@@ -59,10 +59,15 @@ def print_items(items: Sequence[Item], indent: int = 0) -> str:
 
 def print_statement(statement: ast.stmt) -> str:
     """One statement without its line end; the text parses back to the same tree."""
-    text = _astor(statement)
+    text = None if _single(statement) else _astor(statement)
     if text is None or not _same(text, statement) or max(map(len, text.splitlines()), default=0) > WIDTH:
         text = _wrapped(ast.unparse(ast.fix_missing_locations(statement)))
     return text
+
+
+def _single(statement: ast.stmt) -> bool:
+    """A returned tuple of one, which astor prints without parentheses: the comma is easily missed."""
+    return isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple) and len(statement.value.elts) == 1
 
 
 def _astor(statement: ast.stmt) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .program import Equation, Literal, Program, Var
 
 # A view of these kinds must not be written through: several elements share one place, or NumPy forbids it.
@@ -74,9 +76,9 @@ def roots(program: Program) -> dict[Var, Var]:
     return owner
 
 
-def read_only(program: Program) -> set[Var]:
+def read_only(program: Program, owned: Collection[Var] = ()) -> set[Var]:
     """The values through which nothing may be written: the caller's arrays, and views that repeat elements."""
-    found: set[Var] = {*program.inputs, *program.captures}
+    found: set[Var] = {*program.inputs, *program.captures} - set(owned)
     for equation in program.equations:
         for out in equation.outs:
             first = equation.operands[0] if equation.operands else None

@@ -136,7 +136,7 @@ def _read_program(function: ast.FunctionDef, lines: list[str]) -> Program:
 
     def declare(argument: ast.arg) -> Var:
         assert argument.annotation is not None
-        variables[argument.arg] = Var(parse_type(ast.unparse(argument.annotation)), argument.arg, named=True)
+        variables[argument.arg] = Var(parse_type(ast.unparse(argument.annotation), unknown=True), argument.arg, named=True)
         return variables[argument.arg]
 
     inputs = tuple(map(declare, function.args.args))
@@ -144,7 +144,8 @@ def _read_program(function: ast.FunctionDef, lines: list[str]) -> Program:
     equations, level = [], 0
     outputs: tuple[Atom, ...] = ()
     heading = " " * (function.col_offset + 4) + "# backward"
-    levels = {n: _level(line) for n, line in enumerate(lines, 1) if line.startswith(heading)}
+    span = range(function.lineno, (function.end_lineno or len(lines)) + 1)
+    levels = {n: _level(lines[n - 1]) for n in span if lines[n - 1].startswith(heading)}
     for statement in function.body:
         while levels and min(levels) < statement.lineno:
             level = levels.pop(min(levels))
@@ -175,7 +176,7 @@ def _read_equation(
     targets: list[str] = []
     types: list[ArrayType] = []
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-        targets, types = [statement.target.id], [parse_type(ast.unparse(statement.annotation))]
+        targets, types = [statement.target.id], [parse_type(ast.unparse(statement.annotation), unknown=True)]
     elif isinstance(statement, ast.Assign):
         targets = [n.id for n in ast.walk(statement.targets[0]) if isinstance(n, ast.Name)]
     call = getattr(statement, "value", None)

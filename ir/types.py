@@ -88,7 +88,7 @@ def type_of(value: Any) -> ArrayType:
 _TYPE = re.compile(r"([a-z]+\d*)\s*(?:\[([^\]]*)\])?")
 
 
-def parse_type(text: str) -> ArrayType:
+def parse_type(text: str, unknown: bool = False) -> ArrayType:
     """`f64[32, 10]`, `f64` or `float` (a Python number) as a type; ValueError says what is wrong with the text."""
     match = _TYPE.fullmatch(text.strip())
     if match is None:
@@ -105,7 +105,7 @@ def parse_type(text: str) -> ArrayType:
     for dim in (dims or "").replace("()", "").split(","):
         if not dim.strip():
             continue
-        if not dim.strip().removeprefix("-").isdigit():
+        if not dim.strip().isdigit() and not (unknown and dim.strip() == "-1"):
             raise ValueError(f"{text!r}: the dimension {dim.strip()!r} is not a number")
         shape.append(int(dim))
     return ArrayType(tuple(shape), DTYPES[name])

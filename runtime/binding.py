@@ -42,6 +42,14 @@ def bind(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, 
     return [(name, _KINDS[signature.parameters[name].kind], value) for name, value in bound.arguments.items()]
 
 
+def give_defaults(function: Callable[..., Any], signature: inspect.Signature) -> None:
+    """The user's own defaults, also those that no text can hold (arrays, functions), for the generated function."""
+    empty = inspect.Parameter.empty
+    given = [(p, p.default) for p in signature.parameters.values() if p.default is not empty]
+    function.__defaults__ = tuple(d for p, d in given if p.kind is not p.KEYWORD_ONLY) or None  # type: ignore[attr-defined]
+    function.__kwdefaults__ = {p.name: d for p, d in given if p.kind is p.KEYWORD_ONLY} or None  # type: ignore[attr-defined]
+
+
 def parameters_text(parameters: Parameters, signature: inspect.Signature) -> str:
     """The text between the parentheses of the generated function."""
     parts: list[str] = []

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..codegen.module import Generated, Signature, generate
-from ..ir.aliasing import is_cell
 from ..ir.builder import Builder, Value
 from ..ir.grad import NotDifferentiable, backward, match_dtype, spread
 from ..ir.ops.elementwise import astype, python_number
-from ..ir.ops.indexing import getitem
 from ..ir.ops.shape import as_array, filled, reshape
 from ..ir.passes import optimize
 from ..ir.passes.fresh_outputs import copy_shared_outputs
@@ -22,8 +20,9 @@ from ..ir.program import Origin, Program
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, UnsupportedError, explain
 from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_back
+from ..tracer.state import Snapshot
 from ..tracer.structure import Structure, flatten
-from .binding import Parameters, parameters_text
+from .binding import Parameters, give_defaults, parameters_text
 from .loading import load
 
 
@@ -57,6 +56,7 @@ class Stages:
     function: Callable[..., Any]
     types: str
     guards: list[Origin] = field(default_factory=list)
+    around: Snapshot = field(default_factory=Snapshot)
 
     @property
     def source(self) -> str:
@@ -257,9 +257,6 @@ def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array:
         full = _named(astype(full, dtype=type_.dtype), full)
     if is_array and not type_.shape and builder.definition(full, "filled") is None:
         full = _named(as_array(full), full)
-    made = builder.definition(full)
-    if made is not None and is_cell(made) and not is_array:
-        full = _named(getitem(full, index=()), full)
     return full
 
 
@@ -289,8 +286,10 @@ def compile_request(
     generated = generate(optimized, shape, recording.origin.file, parts.cotangents)
     guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
     function = load(generated, request.name, recording.captured)
+    give_defaults(function, signature)
     return Stages(
-        request, parts.trace, parts.adjoint, optimized, generated, recording.captured, function, described[1], guards
+        request, parts.trace, parts.adjoint, optimized, generated, recording.captured, function, described[1], guards,
+        recording.around,
     )
 
 

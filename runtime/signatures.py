@@ -70,6 +70,9 @@ def _type(node: ast.expr) -> Any:
         dims = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         text = f"{ast.unparse(node.value)}[{', '.join(map(ast.unparse, dims))}]"
         symbol = next((d.id for d in dims if isinstance(d, ast.Name) and _SYMBOL.fullmatch(d.id)), None)
+        wrong = next((d for d in dims if isinstance(d, ast.UnaryOp)), None)
+        if wrong is not None:
+            raise CommandError(f"{text}: the dimension {ast.unparse(wrong)} is not a length; write 0 or more")
         if symbol is not None:
             raise CommandError(
                 f"{text}: dimensions with a name, such as {symbol}, are not supported yet; write its length instead"

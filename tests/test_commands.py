@@ -10,93 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import LOSS, MODEL, here, run
 from tapeless import grad
-from tapeless.runtime.ahead import Recipe, compiled_text, read_mark
+from tapeless.runtime.ahead import read_mark
 from tapeless.runtime.commands import main
 from tapeless.runtime.highlight import coloured
-from tapeless.runtime.signatures import CommandError, argnums_text, parse_argnums, parse_arguments
 
-MODEL = """\
-import numpy as np
-from tapeless import grad, value_and_grad
-
-print("a module may print")
-SCALE = np.array([1.0, np.inf, -np.nan])
-BIG = np.ones(2000)
-number = 3
-
-
-def loss(w, x, y):
-    p = 1 / (1 + np.exp(-(x @ w)))
-    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
-
-
-def layer(params, x, act="relu", power=2, *, scale=0.5):
-    h = x @ params["w"] + params["b"]
-    h = np.maximum(h, 0) if act == "relu" else np.tanh(h)
-    return scale * np.sum(h**power)
-
-
-def branch(x):
-    if x[0] > 0:
-        return x.sum()
-    return (x * x).sum()
-
-
-def with_aux(x):
-    return np.sum(x**2), np.cos(x)
-
-
-def captured(x):
-    return np.sum(np.where(np.isfinite(SCALE), SCALE, 0) * x)
-
-
-def too_big(x):
-    return np.sum(BIG * x)
-
-
-def misfit(x):
-    return np.sum(x @ np.ones((7, 7)))
-
-
-def vector(x):
-    return 2 * x
-
-
-@value_and_grad(argnums=("b", "a"))
-def decorated(a, b):
-    return np.sum(a * b * b)
-
-
-class Held:
-    @staticmethod
-    def inner(x):
-        return np.sum(x**3)
-"""
-LOSS = ["m_model:loss", "--args", "f64[4], f64[10, 4], f64[10]"]
+__all__ = ["here"]
 SOME = {"w": np.linspace(-1, 1, 4), "x": np.arange(40.0).reshape(10, 4) / 40, "y": np.arange(10) % 2.0}
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder with the model in it, which is the current directory; imports are undone afterwards."""
-    (tmp_path / "m_model.py").write_text(MODEL)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and file.startswith(str(tmp_path)):
-            del sys.modules[name]
-
-
-def run(capsys, *words):
-    """(exit code, standard output, standard error)."""
-    code = main(list(words))
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 def function_in(text, name):
@@ -153,8 +74,9 @@ def test_structures_keywords_and_static_values(here, capsys):
     args = "{'w': f64[3, 2], 'b': f64[2]}, f64[4, 3], act='tanh', scale=float"
     code, out, _ = run(capsys, "show", "m_model:layer", "--args", args)
     assert code == 0
-    assert "tanh_h = np.tanh(h)" in out
-    assert "    h = np.maximum" not in out
+    code_lines = [line for line in out.splitlines() if not line.strip().startswith("#")]
+    assert any("np.tanh" in line for line in code_lines)
+    assert not any("np.maximum" in line for line in code_lines)
     assert "return {'w': dw, 'b': db}" in out
 
 
@@ -164,7 +86,7 @@ def test_argnums_by_number_and_by_name(here, capsys):
     _, one, _ = run(capsys, "show", *LOSS, "--argnums", "w,")
     assert by_number == by_name
     assert "return dw, dx" in by_name
-    assert "return dw," in one
+    assert re.search(r"return \(?dw,", one)
     assert "with respect to w." in one
 
 
@@ -371,99 +293,6 @@ def test_check_with_a_damaged_first_line(here, capsys):
     assert err == "tapeless: the first line of out.py cannot be read; generate it again with tapeless compile\n"
 
 
-# ---------------------------------------------------------------------------------------------------------- errors
-
-ERRORS = [
-    (["m_model:nothing", "--args", "f64"], "m_model has no 'nothing'; name a function that stands at its top level"),
-    (["m_model:los", "--args", "f64"], "m_model has no 'los'; did you mean loss?"),
-    (["m_absent:loss", "--args", "f64"], "there is no module m_absent"),
-    (["m_model.deep:loss", "--args", "f64"], "there is no module m_model.deep"),
-    (["m-model:loss", "--args", "f64"], "'m-model' is not the name of a module"),
-    (["absent.py:loss", "--args", "f64"], "there is no file absent.py"),
-    (["m_model", "--args", "f64"], "'m_model' is not a target; write package.module:function"),
-    (["m_model:number", "--args", "f64"], "m_model:number is not a function but of type int"),
-    (["m_model:loss"], "the following arguments are required: --args"),
-    (["m_model:loss", "--args", "f64"], "m_model:loss takes (w, x, y), but --args does not fit: missing"),
-    (["m_model:loss", "--args", "f64,f64,f64,f64"], "--args does not fit: too many positional arguments"),
-    (["m_model:loss", "--args", "f64,f64,z=f64"], "--args does not fit: missing a required argument: 'y'"),
-    (["m_model:loss", "--args", "f64[3"], "--args 'f64[3' cannot be read"),
-    (["m_model:loss", "--args", "f64) + (f64"], "cannot be read"),
-    (["m_model:loss", "--args", "f63[3]"], "there is no dtype 'f63'"),
-    (["m_model:loss", "--args", "f64[n, 3]"], "dimensions with a name, such as n, are not supported yet"),
-    (["m_model:loss", "--args", "f64[-1]"], "the dimension '-1' is not a number"),
-    (["m_model:loss", "--args", "float[3]"], "write f64[3] for an array"),
-    (["m_model:loss", "--args", "open('x')"], "open('x') in --args is neither a type"),
-    (["m_model:loss", "--args", "{w: f64}"], "must be written out"),
-    (["m_model:loss", "--args", "**f64"], "--args cannot hold **"),
-    (
-        ["m_model:loss", "--args", "f64[4], f64[9, 5], f64[9]"],
-        "tracing m_model:loss failed: ValueError at m_model.py:11",
-    ),
-    (["m_model:misfit", "--args", "f64[3]"], "ValueError at m_model.py:40"),
-    (["m_model:vector", "--args", "f64[3]"], "must return one number"),
-    (["m_model:loss", "--args", "i64[4], f64[10, 4], f64[10]"], "it is an array of int64"),
-    (["m_model:branch", "--args", "f64[3]"], "only the types of the arguments are known"),
-    ([*LOSS, "--argnums", "z"], "there is no argument called 'z'"),
-    ([*LOSS, "--argnums", "9"], "argnums=9"),
-    ([*LOSS, "--argnums", "0;1"], "--argnums '0;1' cannot be read"),
-    ([*LOSS, "--stage", "nothing"], "invalid choice"),
-]
-
-
-@pytest.mark.parametrize(("words", "message"), ERRORS)
-def test_errors_are_one_message_and_exit_code_2(here, capsys, words, message):
-    code, out, err = run(capsys, "show", *words)
-    assert (code, out) == (2, "")
-    err = err.removeprefix("a module may print\n")
-    assert err.startswith("tapeless: ")
-    assert message in err
-    assert "Traceback" not in err
-    if "See docs/errors.md" not in err:  # these have the user's line and a fix in lines of their own
-        assert err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("x = 1\ny = x / 0\n", "importing m_broken failed: ZeroDivisionError at m_broken.py:2: division by zero"),
-        ("x = (\n", "importing m_broken failed: SyntaxError at m_broken.py:1: '(' was never closed"),
-        ("import m_missing_library\n", "importing m_broken failed: ModuleNotFoundError at m_broken.py:1: No module"),
-        ("raise SystemExit(3)\n", "importing m_broken failed: SystemExit at m_broken.py:1: 3"),
-        ("import json\njson.loads('{')\n", "importing m_broken failed: JSONDecodeError at m_broken.py:2"),
-    ],
-)
-def test_a_module_that_cannot_be_imported(here, capsys, text, message):
-    Path("m_broken.py").write_text(text)
-    for target in ("m_broken:f", "m_broken.py:f"):
-        code, out, err = run(capsys, "show", target, "--args", "f64")
-        assert (code, out, err.count("\n")) == (2, "", 1)
-        assert message in err.replace("m_broken.py failed", "m_broken failed")
-
-
-@pytest.mark.parametrize(
-    ("output", "message"),
-    [
-        ("absent/out.py", "there is no folder absent"),
-        (".", ". is not a regular file"),
-    ],
-)
-def test_a_place_that_cannot_be_written(here, capsys, output, message):
-    code, _, err = run(capsys, "compile", *LOSS, "-o", output)
-    assert code == 2
-    assert message in err
-
-
-def test_a_large_captured_array_is_not_written_out(here, capsys):
-    code, out, err = run(capsys, "compile", "m_model:too_big", "--args", "f64[2000]", "-o", "-")
-    assert (code, out) == (2, "")
-    assert "BIG has 2000 elements" in err
-
-
-def test_a_path_from_python_is_the_same_text(here):
-    recipe = Recipe("m_model:loss", "f64[4], f64[10,4], f64[10]", value=True)
-    assert "loss_value_and_grad" in compiled_text(recipe, "0.1.0")
-
-
 def test_help_and_version(capsys):
     for words in (["--version"], ["--help"], ["compile", "--help"]):
         with pytest.raises(SystemExit) as stop:
@@ -477,43 +306,3 @@ def test_a_reader_that_leaves_early(here):
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True)
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
-
-
-# --------------------------------------------------------------------------------------------------------- parsing
-
-
-@pytest.mark.parametrize(
-    ("text", "spelled"),
-    [
-        ("", ""),
-        ("f64", "f64"),
-        ("f64[32,10],f64[10]", "f64[32, 10], f64[10]"),
-        ("(f64[1], [i64[5], bool[2]]), None", "(f64[1], [i64[5], bool[2]]), None"),
-        ("{'w': f64[3,2], 0: float}", "{'w': f64[3, 2], 0: float}"),
-        ("-3, 'relu', True, n=1e-3", "-3, 'relu', True, n=0.001"),
-        ("f64[()]", "f64[()]"),
-    ],
-)
-def test_arguments_have_one_spelling(text, spelled):
-    assert parse_arguments(text)[2] == spelled
-    assert parse_arguments(spelled)[2] == spelled
-
-
-def test_arguments_as_values():
-    args, kwargs, _ = parse_arguments("f32[2], (float, 3), {'a': [True, None]}, k='s', j=-1.5")
-    assert str(args[0].type) == "f32[2]"
-    assert args[1][0].type.weak
-    assert args[1][1] == 3
-    assert args[2] == {"a": [True, None]}
-    assert kwargs == {"k": "s", "j": -1.5}
-
-
-@pytest.mark.parametrize("text", ["0", "-1", "w", "0,1", "w,2", "0,"])
-def test_argnums_have_one_spelling(text):
-    assert argnums_text(parse_argnums(text)) == text
-
-
-@pytest.mark.parametrize("text", ["", ",", "0,,1", "a b", "1.5"])
-def test_argnums_that_cannot_be_read(text):
-    with pytest.raises(CommandError, match="cannot be read"):
-        parse_argnums(text)

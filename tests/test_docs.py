@@ -2,14 +2,13 @@
 
 In a page, a ```python block is run (with `file=name.py` it is also that file); a block marked `output` after it shows
 what it printed. In a ```console block the lines after `$` are run, and the others are their output. Write the shown
-outputs anew with: TAPELESS_REWRITE=1 pytest tests/test_docs.py
+outputs anew with: pytest tests/test_docs.py --update-goldens
 """
 
 import ast
 import contextlib
 import io
 import linecache
-import os
 import re
 import shlex
 import sys
@@ -18,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 import tapeless
 from tapeless import grad
 from tapeless.runtime.commands import main
@@ -26,7 +24,6 @@ from tapeless.runtime.commands import main
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 IDS = [page.relative_to(ROOT).as_posix() for page in PAGES]
-REWRITE = bool(os.environ.get("TAPELESS_REWRITE"))
 _FENCE = re.compile(r"^```(\w*) *([^\n]*)\n(.*?)^```$", re.M | re.S)
 
 
@@ -96,7 +93,7 @@ class Page:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_code_runs_and_outputs_are_real(page, tmp_path, monkeypatch):
+def test_code_runs_and_outputs_are_real(page, tmp_path, monkeypatch, update_goldens):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -107,7 +104,7 @@ def test_code_runs_and_outputs_are_real(page, tmp_path, monkeypatch):
         for name in set(sys.modules) - before:
             if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
                 del sys.modules[name]
-    if REWRITE:
+    if update_goldens:
         text = done.text
         for start, end, actual, _ in reversed(done.changes):
             text = text[:start] + actual + text[end:]

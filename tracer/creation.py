@@ -19,6 +19,7 @@ from ..ir.builder import Value
 from ..ir.ops.elementwise import astype
 from ..ir.ops.shape import arange, constant, filled, full, stack
 from .array import Tracer, lift, wrap
+from .draws import frozen_draw
 from .errors import UnsupportedError, explain
 from .site import called_name, is_recorded_code
 from .trace import ACTIVE, Trace
@@ -190,6 +191,19 @@ def _replacement(name: str) -> Callable[..., Any]:
     return create
 
 
+_bits: Any = np.random.bit_generator
+_randbits = _bits.randbits
+
+
+def _no_entropy(bits: int) -> int:
+    """Seeds an unseeded np.random.default_rng(): its draws would be the same in every later call."""
+    trace = ACTIVE.get()
+    if trace is not None:
+        raise frozen_draw("made a random generator without a seed", trace.origin())
+    fresh: int = _randbits(bits)
+    return fresh
+
+
 _lock = threading.Lock()
 _users = 0
 
@@ -202,6 +216,7 @@ def creation_recorded() -> Iterator[None]:
         if _users == 0:
             for name in _REPLACEMENTS:
                 setattr(np, name, _replacement(name))
+            _bits.randbits = _no_entropy
         _users += 1
     try:
         yield
@@ -211,3 +226,4 @@ def creation_recorded() -> Iterator[None]:
             if _users == 0:
                 for name, original in _ORIGINALS.items():
                     setattr(np, name, original)
+                _bits.randbits = _randbits

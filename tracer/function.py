@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from . import dispatch  # whose tables name NumPy's functions, before any of the
 from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift
 from .creation import creation_recorded
 from .errors import GradientError, TracingError, explain, refusals_are_final
+from .draws import draws_refused
 from .place import Root
+from .state import Snapshot, snapshot
 from .structure import Structure, flatten, unflatten
 from .trace import ACTIVE, Trace, tracing
 
@@ -42,6 +44,7 @@ class Recording:
     results: list[Value]
     result_structure: Structure
     origin: Origin
+    around: Snapshot = field(default_factory=Snapshot)
 
     @property
     def captured(self) -> tuple[np.ndarray[Any, Any], ...]:
@@ -85,11 +88,14 @@ def record(
             positional.extend(rebuilt)
         else:
             positional.append(rebuilt)
-    with tracing(trace), creation_recorded(), refusals_are_final():
+    around = snapshot(function, parameters)
+    origin = function_origin(function)
+    with tracing(trace), creation_recorded(), refusals_are_final(), draws_refused(around.generators, origin):
         result = function(*positional, **keywords)
         leaves, structure = flatten(result)
         values = [_result(trace, leaf) for leaf in leaves]
-    return Recording(trace, arguments, values, structure, function_origin(function))
+        trace.check_captured()
+    return Recording(trace, arguments, values, structure, origin, around)
 
 
 def _standins(

@@ -188,7 +188,7 @@ def _broadcast_to(trace: Trace, array: Any, shape: Any, subok: bool = False) -> 
 @function(np.flip)
 def _flip(trace: Trace, m: Any, axis: Any = None) -> Any:
     m = _array(trace, m)
-    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim)) if m.ndim else m
+    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim)) if m.ndim else wrap(trace, m._value())
 
 
 @function(np.copy)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.builder import Value
-from ..ir.ops.elementwise import astype
+from ..ir.ops.elementwise import add, astype
 from ..ir.ops.loops import cond as cond_op
 from ..ir.ops.loops import scan as scan_op
 from ..ir.ops.loops import while_ as while_op
@@ -69,7 +69,7 @@ def _record(
         values = [inner.input(t, n, None) for t, n in zip(types, names, strict=True)]
         arguments.append(_standins(inner, structure, values))
     with tracing(inner):
-        leaves, structure = flatten(function(*arguments))
+        leaves, structure = flatten(function(*arguments), numbers=True)
         results = [lift(inner, leaf) for leaf in leaves]
     return inner, results, structure
 
@@ -98,6 +98,12 @@ def _cast(trace: Trace, value: Value, type_: ArrayType) -> Value:
                 "loops",
             )
         )
+    if type_.weak:  # a Python number stays one: int becomes float or complex by adding that zero
+        zero = 0.0 if type_.dtype.kind == "f" else 0j
+        if value.literal is not None:
+            return trace.builder.value(value.literal + zero)
+        wider: Value = trace.emit(add, value, zero)
+        return wider
     cast: Value = trace.emit(astype, value, dtype=type_.dtype)
     return cast
 
@@ -123,9 +129,7 @@ def _check_structure(trace: Trace, before: Structure, after: Structure) -> None:
 
 
 def _carry(trace: Trace, init: Any) -> tuple[list[Value], Structure]:
-    leaves, structure = flatten(init)
-    if structure.kind == "static" and isinstance(init, int):
-        leaves, structure = flatten(np.asarray(init)[()])
+    leaves, structure = flatten(init, numbers=True)
     return [lift(trace, leaf) for leaf in leaves], structure
 
 

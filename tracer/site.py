@@ -100,6 +100,34 @@ def _site(code: CodeType, instruction: int) -> Site:
     return Site(origin, _target(statement, found), isinstance(statement, ast.Return) and statement.value is found)
 
 
+def place_of(code: CodeType | None, line: int) -> Origin | None:
+    """A line of a function that is not running."""
+    if code is None:
+        return None
+    text = linecache.getline(code.co_filename, line).strip()
+    return Origin(os.path.basename(code.co_filename), line, code.co_name, text)
+
+
+_FLOATS = {"float", "complex", "ndarray", "number", "inexact", "floating", "float16", "float32", "float64", "complex128"}
+
+
+@lru_cache(maxsize=4096)
+def type_test(code: CodeType) -> int | None:
+    """The line on which the code compares type(...) with that of a number or array, which no stand-in can answer."""
+    if "type" not in code.co_names:
+        return None
+    tree = _tree(code.co_filename)
+    lines = [line for line, *_ in code.co_positions() if line]
+    for node in ast.walk(tree) if tree is not None and lines else ():
+        if isinstance(node, ast.Compare) and min(lines) <= node.lineno <= max(lines):
+            sides = [node.left, *node.comparators]
+            asks = any(isinstance(s, ast.Call) and getattr(s.func, "id", "") == "type" for s in sides)
+            words = {getattr(n, "id", getattr(n, "attr", "")) for s in sides for n in ast.walk(s)}
+            if asks and words & _FLOATS:
+                return node.lineno
+    return None
+
+
 def called_name(frame: FrameType) -> str:
     """The last name of what the frame is calling right now, `zeros` in np.zeros(3); '' if its source is not known."""
     return _called_name(frame.f_code, frame.f_lasti)
@@ -244,5 +272,9 @@ def name_of(array: object) -> str:
         for name in frame.f_code.co_names:
             if frame.f_globals.get(name) is array:
                 return name
+        for owner in frame.f_locals.values():
+            for name, value in getattr(owner, "__dict__", {}).items():
+                if value is array and name.isidentifier():
+                    return name
         frame = frame.f_back
     return ""

@@ -1,96 +1,274 @@
-"""What a function reads from around it: globals, closures, defaults and attributes, watched for change.
+"""What a function reads from around it: globals, closures, defaults, attributes and their contents, watched for change.
 
 A compiled path is right while all of this is as it was. Found by reading the code of the function and of the user's
-functions that it mentions; what is reached in other ways is not seen.
+functions that it can reach: each outer name is a binding, each mutable thing behind one has contents, and of an object,
+a class or a module those attributes count that some reached code names. Beyond Python's view are only objects made by
+compiled code, of which the identity is watched.
 """
 
 from __future__ import annotations
 
-import dis
+import functools
+import sys
 import types
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from .draws import check_outer, check_types, is_generator
+from .mentions import mentions
 from .site import is_user_code
+from .structure import flatten
 
 _MISSING = object()
-_PLAIN = (int, float, complex, bool, str, bytes, type(None))
+_PLAIN = (int, float, complex, bool, str, bytes, type(None), np.generic, np.dtype, range, slice)
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_EVERYTHING = {"getattr", "vars", "__dict__", "fields", "asdict", "astuple", "__getattribute__", "attrgetter"}
+_MAKING = {"__init__", "__new__", "__post_init__"}
+_RARE = _MAKING | {"__repr__", "__str__", "__del__", "__reduce__", "__getstate__", "__setstate__", "__init_subclass__"}
+LARGEST = 20_000  # watched things; beyond, nothing is taken for unchanged
+_HOME = __name__.partition(".")[0]
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    return type(a) is type(b) and isinstance(a, _PLAIN) and repr(a) == repr(b)
 
 
 @dataclass(slots=True)
-class Watched:
-    """One thing outside of the function: how to read it, and what it was."""
+class Binding:
+    """A name, and what it was bound to."""
 
     name: str
     read: Callable[[], Any]
     value: Any
-    content: bytes | None = None
 
     def holds(self) -> bool:
-        now = self.read()
-        if now is self.value:
-            return self.content is None or now.tobytes() == self.content
-        if type(now) is not type(self.value) or not isinstance(now, (*_PLAIN, tuple, np.generic)):
-            return False
-        return bool(repr(now) == repr(self.value))
+        return _same(self.read(), self.value)
+
+
+@dataclass(slots=True)
+class Contents:
+    """A mutable thing, and what was in it."""
+
+    name: str
+    thing: Any
+    read: Callable[[Any], Any]
+    value: Any
+
+    def holds(self) -> bool:
+        now = self.read(self.thing)
+        if isinstance(now, bytes):
+            return bool(now == self.value)
+        return len(now) == len(self.value) and all(map(_same, now, self.value))
 
 
 @dataclass(slots=True)
 class Snapshot:
     """Everything that is watched for one compiled path."""
 
-    watched: list[Watched] = field(default_factory=list)
+    watched: list[Binding | Contents] = field(default_factory=list)
+    generators: list[tuple[str, Any]] = field(default_factory=list)
+    complete: bool = True
 
     def holds(self) -> bool:
-        return all(one.holds() for one in self.watched)
+        for one in self.watched:
+            if not one.holds():
+                return False
+        return self.complete
 
     def difference(self) -> str | None:
         """Which thing has changed, for `explain`."""
+        if not self.complete:
+            return "more is around the function than can be watched"
         changed = next((one for one in self.watched if not one.holds()), None)
         return None if changed is None else f"{changed.name} has changed"
 
 
-def snapshot(function: Callable[..., Any]) -> Snapshot:
-    """The state around the function as it is now."""
-    found: dict[tuple[int, str], Watched] = {}
-    seen: set[int] = set()
-    _visit(function, found, seen)
-    return Snapshot(list(found.values()))
+def snapshot(function: Callable[..., Any], arguments: Sequence[tuple[str, str, Any]] = ()) -> Snapshot:
+    """The state around the function, and within arguments (name, kind, value) that are not arrays, as it is now.
+
+    Raises TracingError where the code reads a clock or an iterator, which give something else each time.
+    """
+    return _Search().run(function, arguments)
 
 
-def _visit(function: Any, found: dict[tuple[int, str], Watched], seen: set[int]) -> None:
-    if id(function) in seen or len(seen) > 500:
-        return
-    seen.add(id(function))
-    while isinstance(function, types.MethodType) or hasattr(function, "func"):
-        if isinstance(function, types.MethodType):
-            _attributes(function.__self__, "self", function.__func__, found, seen)
-            function = function.__func__
+class _Search:
+    def __init__(self) -> None:
+        self.watched: list[Binding | Contents] = []
+        self.generators: list[tuple[str, Any]] = []
+        self.seen: set[int] = set()
+        self.bound: set[tuple[int, str]] = set()
+        self.kept: list[Any] = []  # so that no id is used twice
+        self.names: set[str] = set()
+        self.spaces: list[tuple[str, Any]] = []  # objects, classes and modules whose named attributes count
+        self.constructed: set[type] = set()  # classes that the code can call
+        self.todo: deque[tuple[str, Any]] = deque()
+
+    def run(self, function: Any, arguments: Any) -> Snapshot:
+        self.todo.append(("", function))
+        for name, _, value in arguments:
+            self.todo += flatten(value)[1].statics(name)
+        settled = -1
+        while self.todo or settled != len(self.names):
+            settled = len(self.names)
+            while self.todo and len(self.watched) < LARGEST:
+                self._visit(*self.todo.popleft())
+            if len(self.watched) >= LARGEST:
+                return Snapshot(self.watched, self.generators, complete=False)
+            for name, space in self.spaces:
+                self._attributes(name, space)
+        self._fix_attributes()
+        return Snapshot(self.watched, self.generators)
+
+    def _bind(self, name: str, home: Any, read: Callable[[], Any]) -> None:
+        if (id(home), name) in self.bound:
+            return
+        self.bound.add((id(home), name))
+        self.kept.append(home)
+        value = read()
+        if not isinstance(value, types.ModuleType):
+            self.watched.append(Binding(name, read, value))
+        self.todo.append((name, value))
+
+    def _contents(self, name: str, thing: Any, read: Callable[[Any], Any]) -> Any:
+        value = read(thing)
+        self.watched.append(Contents(name, thing, read, value))
+        return value
+
+    def _visit(self, name: str, value: Any) -> None:
+        if isinstance(value, _PLAIN) or value is _MISSING or id(value) in self.seen:
+            return
+        self.seen.add(id(value))
+        self.kept.append(value)
+        if isinstance(value, np.ndarray):
+            if value.dtype.kind == "O":
+                self._children(name, self._contents(name, value, lambda a: list(a.ravel())))
+            else:
+                self._contents(name, value, np.ndarray.tobytes)
+        elif isinstance(value, types.FunctionType):
+            self._function(value)
+        elif isinstance(value, types.MethodType):
+            self.todo += [(name or "self", value.__self__), (name, value.__func__)]
+        elif isinstance(value, functools.partial):
+            self.todo += [(name, value.func), (name, value.args), (name, value.keywords)]
+        elif isinstance(value, property):
+            self.todo.append((name, value.fget))
+        elif isinstance(value, staticmethod | classmethod | functools.cached_property):
+            self.todo.append((name, getattr(value, "__func__", None) or getattr(value, "func", None)))
+        elif isinstance(value, types.BuiltinMethodType | types.BuiltinFunctionType):
+            if is_generator(value.__self__):
+                self.generators.append((name, value.__self__))
+        elif is_generator(value):
+            self.generators.append((name, value))
+        elif isinstance(value, types.CellType):
+            self._bind(name, value, lambda: _cell(value))
+        elif isinstance(value, types.ModuleType | type):
+            if _is_user_space(value):
+                self.spaces.append((name, value))
+                if isinstance(value, type):
+                    self.constructed.add(value)
         else:
-            function = function.func
-    wrapped = getattr(function, "__wrapped__", None)
-    if wrapped is not None:
-        _visit(wrapped, found, seen)
-    if not isinstance(function, types.FunctionType):
-        call = getattr(type(function), "__call__", None)
-        if isinstance(call, types.FunctionType):
-            _attributes(function, "self", call, found, seen)
-            _visit(call, found, seen)
-        return
-    if not is_user_code(function.__code__):
-        return
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    for name, chain in _mentions(function.__code__):
-        if name in cells:
-            cell = cells[name]
-            _watch(name, lambda cell=cell: _cell(cell), chain, found, seen)
-        elif name in function.__globals__:
-            names = function.__globals__
-            _watch(name, lambda names=names, name=name: names.get(name, _MISSING), chain, found, seen)
+            self._object(name, value)
+
+    def _object(self, name: str, value: Any) -> None:
+        if isinstance(value, _CONTAINERS):
+            read = _items if isinstance(value, dict) else list
+            found = self._contents(name, value, read)
+            self._children(name, found, list(value) if isinstance(value, dict) else ())
+        check_outer(name, value)
+        if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
+            self.todo.append((name, value.__wrapped__))
+        if _is_user_space(type(value)):
+            self.spaces += [(name, value), (type(value).__name__, type(value))]
+
+    def _children(self, name: str, found: list[Any], keys: Any = ()) -> None:
+        for place, child in enumerate(found):
+            if not isinstance(child, _PLAIN):
+                shown = keys[place % len(keys)] if keys else place
+                self.todo.append((f"{name}[{shown!r}]" if isinstance(shown, int | str) else name, child))
+
+    def _function(self, function: types.FunctionType) -> None:
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is not None:
+            self.todo.append(("", wrapped))
+        code = function.__code__
+        if not is_user_code(code):
+            return
+        check_types(code)
+        found = mentions(code)
+        self.names |= found.names
+        for default in (function.__defaults__, function.__kwdefaults__):
+            if default:
+                self.todo.append((f"the defaults of {function.__name__}", default))
+        cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        space = function.__globals__
+        for mention in found.outer:
+            name = mention.name
+            if name in cells:
+                self._bind(name, cells[name], lambda cell=cells[name]: _cell(cell))  # type: ignore[misc]
+            elif name in space:
+                self._bind(name, space, lambda space=space, name=name: space.get(name, _MISSING))  # type: ignore[misc]
+            self.names.add(name)
+            outer = _cell(cells[name]) if name in cells else space.get(name)
+            self.generators += check_outer(name, outer, mention.chain, code, mention.line)
+        for name in found.modules:
+            for module in _imported(name):
+                self.todo.append((name, module))
+                self.generators += check_outer(name, module, (), code, code.co_firstlineno)
+
+    def _attributes(self, name: str, space: Any) -> None:
+        """Queue what the named attributes are; which of them exist is fixed at the end, when all names are known."""
+        own = _own(space)
+        for key in _named(own, self.names):
+            value = own[key]
+            if not isinstance(value, _PLAIN) and id(value) not in self.seen:
+                self.todo.append((f"{name}.{key}", value))
+        if isinstance(space, type):
+            for base in space.__mro__[1:]:
+                if id(base) not in self.seen:
+                    self.todo.append((base.__name__, base))
+            for key, value in own.items():
+                implicit = key.startswith("__") and (key not in _RARE or (key in _MAKING and space in self.constructed))
+                if implicit and isinstance(value, types.FunctionType) and id(value) not in self.seen:
+                    self.todo.append((key, value))
+
+    def _fix_attributes(self) -> None:
+        names = None if self.names & _EVERYTHING else frozenset(self.names)
+        for name, space in self.spaces:
+            self._contents(f"an attribute of {name}", space, lambda s, names=names: _read_attributes(s, names))  # type: ignore[misc]
+
+
+def _own(space: Any) -> dict[str, Any]:
+    found = dict(getattr(space, "__dict__", {}))
+    if not isinstance(space, type | types.ModuleType):
+        for kind in type(space).__mro__:
+            slots = kind.__dict__.get("__slots__", ())
+            for slot in (slots,) if isinstance(slots, str) else slots:
+                if hasattr(type(space), slot) and slot not in ("__dict__", "__weakref__"):
+                    value = getattr(space, slot, _MISSING)
+                    if value is not _MISSING:
+                        found[slot] = value
+    return found
+
+
+def _named(own: dict[str, Any], names: set[str] | frozenset[str] | None) -> list[str]:
+    if names is None or names & _EVERYTHING:
+        return [key for key in own if not key.startswith("__")]
+    return [key for key in own if key in names]
+
+
+def _read_attributes(space: Any, names: frozenset[str] | None) -> list[Any]:
+    own = _own(space)
+    return [part for key in _named(own, names) for part in (key, own[key])]
+
+
+def _items(mapping: dict[Any, Any]) -> list[Any]:
+    return [*mapping.keys(), *mapping.values()]
 
 
 def _cell(cell: Any) -> Any:
@@ -100,92 +278,21 @@ def _cell(cell: Any) -> Any:
         return _MISSING
 
 
-def _attributes(
-    instance: Any, name: str, function: Any, found: dict[tuple[int, str], Watched], seen: set[int]
-) -> None:
-    """What a method reads from its own object."""
-    code = function.__code__
-    if not code.co_varnames:
-        return
-    for first, chain in _mentions(code, local=True):
-        if first == code.co_varnames[0] and chain:
-            _watch(name, lambda: instance, chain, found, seen)
+def _imported(name: str) -> Iterator[types.ModuleType]:
+    """The modules that an import statement may mean; a relative one is known by its end."""
+    for full, module in list(sys.modules.items()):
+        if (full == name or (name and full.endswith(f".{name}"))) and isinstance(module, types.ModuleType):
+            yield module
 
 
-def _watch(
-    name: str,
-    read: Callable[[], Any],
-    chain: tuple[str, ...],
-    found: dict[tuple[int, str], Watched],
-    seen: set[int],
-) -> None:
-    """Watch `name.attribute.attribute`, as far as the attributes are plain data."""
-    value = read()
-    if isinstance(value, types.ModuleType) and not _is_user_module(value):
-        return
-    for attribute in chain:
-        following = getattr(value, attribute, _MISSING)
-        if following is _MISSING or isinstance(value, np.ndarray | type):
-            break
-        name = f"{name}.{attribute}"
-        outer = read
-        read = lambda outer=outer, attribute=attribute: getattr(outer(), attribute, _MISSING)  # noqa: E731
-        value = following
-    if isinstance(value, types.MethodType):
-        _visit(value, found, seen)
-        return
-    key = (id(value), name)
-    if key in found:
-        return
-    found[key] = Watched(name, read, value, _content(value))
-    if callable(value) and not isinstance(value, type):
-        _visit(value, found, seen)
-    elif isinstance(value, list | tuple | dict) and len(value) <= 100:
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for place, item in list(items):
-            inner = f"{name}[{place!r}]"
-            found[(id(value), inner)] = Watched(inner, _item_reader(read, place), item, _content(item))
-
-
-def _item_reader(read: Callable[[], Any], place: Any) -> Callable[[], Any]:
-    def item() -> Any:
-        try:
-            return read()[place]
-        except (KeyError, IndexError, TypeError):
-            return _MISSING
-
-    return item
-
-
-def _content(value: Any) -> bytes | None:
-    return value.tobytes() if type(value) is np.ndarray and value.dtype.kind != "O" else None
-
-
-def _is_user_module(module: types.ModuleType) -> bool:
+def _is_user_space(space: Any) -> bool:
+    """Whether a module or class belongs to the user's program: not to us, a library or Python itself."""
+    module = space if isinstance(space, types.ModuleType) else sys.modules.get(getattr(space, "__module__", ""))
+    if module is None:
+        return getattr(space, "__module__", "builtins") not in ("builtins", None)
+    if module.__name__ == "__main__":
+        return True
     file = getattr(module, "__file__", None)
-    return file is not None and "site-packages" not in file and "lib/python" not in file
-
-
-_FROM_OUTSIDE = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF"}
-_LOCAL = {"LOAD_FAST", "LOAD_FAST_BORROW", "LOAD_FAST_CHECK", "LOAD_DEREF"}
-
-
-@lru_cache(maxsize=4096)
-def _mentions(code: types.CodeType, local: bool = False) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Every outer name that the code loads (or every local one) with the attributes read from it, also when nested."""
-    return tuple(dict.fromkeys(_scan(code, _LOCAL if local else _FROM_OUTSIDE)))
-
-
-def _scan(code: types.CodeType, loads: set[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    current: str | None = None
-    chain: list[str] = []
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_ATTR", "LOAD_METHOD") and current is not None:
-            chain.append(str(instruction.argval))
-            continue
-        if current is not None:
-            yield current, tuple(chain)
-        current, chain = (str(instruction.argval), []) if instruction.opname in loads else (None, [])
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _scan(constant, loads)
+    if file is None or module.__name__.partition(".")[0] == _HOME:
+        return False
+    return "site-packages" not in file and "lib/python" not in file and "dist-packages" not in file

@@ -33,6 +33,15 @@ class Structure:
             yield from child.paths(f"{prefix}.{key}" if attribute else f"{prefix}[{key!r}]")
 
 
+    def statics(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """The static values inside, each with the Python expression that reaches it from `prefix`."""
+        if self.kind == "static":
+            yield prefix, self.value.value
+        for key, child in zip(self.keys, self.children, strict=True):
+            attribute = self.kind in ("namedtuple", "dataclass")
+            yield from child.statics(f"{prefix}.{key}" if attribute else f"{prefix}[{key!r}]")
+
+
 LEAF = Structure("leaf")
 
 
@@ -41,20 +50,23 @@ def is_array_leaf(value: Any) -> bool:
     return isinstance(value, np.ndarray | np.generic | float | complex) or hasattr(value, "__array_ufunc__")
 
 
-def flatten(value: Any) -> tuple[list[Any], Structure]:
-    """The leaves of a nested value in a fixed order, and its structure; dicts in the order of their insertion."""
+def flatten(value: Any, numbers: bool = False) -> tuple[list[Any], Structure]:
+    """The leaves of a nested value in a fixed order, and its structure; dicts in the order of their insertion.
+
+    With `numbers`, Python integers and booleans are leaves too, as they are in what a loop carries.
+    """
     leaves: list[Any] = []
-    return leaves, _flatten(value, leaves)
+    return leaves, _flatten(value, leaves, numbers)
 
 
-def _flatten(value: Any, leaves: list[Any]) -> Structure:
-    if is_array_leaf(value):
+def _flatten(value: Any, leaves: list[Any], numbers: bool) -> Structure:
+    if is_array_leaf(value) or (numbers and isinstance(value, int)):
         leaves.append(value)
         return LEAF
     kind, keys, children = _open(value)
     if kind == "static":
         return Structure("static", value=_Static(value))
-    inner = tuple(_flatten(child, leaves) for child in children)
+    inner = tuple(_flatten(child, leaves, numbers) for child in children)
     return Structure(kind, keys, inner, type(value))
 
 

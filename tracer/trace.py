@@ -29,6 +29,7 @@ class Trace:
         self.builder = Builder()
         self.arrays: list[np.ndarray[Any, Any]] = []  # captured arrays, in the order of builder.captures
         self._captured: dict[int, Value] = {}
+        self._contents: list[tuple[bytes, Origin | None]] = []  # what was in each captured array, and where
         self.closed = False
         self._known: dict[Var, tuple[Any, bool]] = {}
         self.roots: dict[Atom, Root] = {}  # the storage behind each input
@@ -52,6 +53,7 @@ class Trace:
             known = self.builder.capture(type_of(np.asarray(array)), name_of(array))
             self._captured[id(array)] = known
             self.arrays.append(array)
+            self._contents.append((array.tobytes(), self.origin()))
             assert isinstance(known.atom, Var)
             self._known[known.atom] = (array, True)
         return known
@@ -84,6 +86,19 @@ class Trace:
     def take_from(self, other: Trace, value: Value) -> Value:
         """A value of an enclosing trace as one of this trace."""
         raise NotImplementedError
+
+    def check_captured(self) -> None:
+        """Refuse writes into plain arrays between uses: the text reads them as they are when it is called."""
+        for array, (content, origin) in zip(self.arrays, self._contents, strict=True):
+            if array.tobytes() != content:
+                raise TracingError(
+                    explain(
+                        "the function writes into a plain array after it was used with traced values",
+                        origin,
+                        "make the array with np.zeros(...), np.array(...) or .copy() of a traced array, or write first",
+                        "writes-into-plain-arrays",
+                    )
+                )
 
     # ------------------------------------------------------------------------------------------- emission
 

@@ -316,7 +316,7 @@ def _as_array(x: Any) -> Any:
     return np.array(x)
 
 
-@op(name="as_array", fun=_as_array, python="np.array({0})", elementwise=True)
+@op(name="as_array", fun=_as_array, python="np.array({0})", numbered=False, elementwise=True)
 def as_array(x: ArrayType) -> ArrayType:
     """A 0-d array object, where NumPy's operations would leave a scalar."""
     return x.strong()

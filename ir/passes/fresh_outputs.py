@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import replace
 
-from ..aliasing import may_alias, read_only, roots
+from ..aliasing import is_cell, may_alias, read_only, roots
 from ..builder import Builder, Value
 from ..op import BY_NAME
 from ..program import Atom, Equation, Literal, Program, Var
@@ -31,13 +31,16 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
         borrowed = output in frozen or (made is not None and (not made.op.owns or may_alias(made, output)))
         shared = owner[output] is not output or owner[output] in seen or borrowed
         seen.add(owner[output])
-        if not shared or not output.type.shape:
+        scalar = made is not None and is_cell(made) and made.op.name not in ("as_array", "filled")
+        if not scalar and (not shared or not output.type.shape):
             outputs.append(output)
             continue
         builder = Builder()
         builder.level = made.level if made else 1
         builder.origin = made.origin if made else None
-        if made is not None and made.op.name == "broadcast_to":
+        if scalar:
+            value = builder.emit(BY_NAME["getitem"], output, index=())
+        elif made is not None and made.op.name == "broadcast_to":
             source = Value(builder, made.operands[0])
             value = builder.emit(BY_NAME["full"], source, shape=output.type.shape)
         else:

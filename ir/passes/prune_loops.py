@@ -20,19 +20,44 @@ def _pruned(equation: Equation, read: dict[Var, int]) -> Equation:
     params: dict[str, Any] = dict(equation.params)
     body, consts, carry = params["body"], params["consts"], params["carry"]
     count = len(body.outputs) - carry
-    wanted = [j for j in range(count) if equation.outs[carry + j] in read]
-    outputs = (*body.outputs[:carry], *(body.outputs[carry + j] for j in wanted))
+    outs = equation.outs
+    wanted = [j for j in range(count) if outs[carry + j] in read]
+    first = {k for k in range(carry) if outs[k] in read or outs[carry + count + k] in read}
+    state = _needed_carries(body, consts, carry, first, wanted)
+    outputs = (*(body.outputs[k] for k in state), *(body.outputs[carry + j] for j in wanted))
     body = eliminate_dead_code(replace(body, outputs=outputs))
     inside = body.use_counts()
-    keep = [i for i, v in enumerate(body.inputs) if consts <= i < consts + carry or v in inside]
-    slices = [i for i in keep if i >= consts + carry]
-    if params["length"] == -1 and not slices:
-        keep.append(consts + carry)  # a list tells how often to go round
-    outs = (
-        *equation.outs[:carry],
-        *(equation.outs[carry + j] for j in wanted),
-        *equation.outs[carry + count :],
-    )
+    keep = [i for i in range(consts) if body.inputs[i] in inside]
+    params["consts"], params["carry"] = len(keep), len(state)
+    keep += [consts + k for k in state]
+    slices = [i for i in range(consts + carry, len(body.inputs)) if body.inputs[i] in inside]
+    if params["length"] < 0 and not slices:
+        slices = [consts + carry]  # a list tells how often to go round
+    keep += slices
     params["body"] = replace(body, inputs=tuple(body.inputs[i] for i in keep))
-    params["consts"] = sum(i < consts for i in keep)
-    return replace(equation, operands=tuple(equation.operands[i] for i in keep), params=params, outs=outs)
+    left = (
+        *(outs[k] for k in state),
+        *(outs[carry + j] for j in wanted),
+        *(outs[carry + count + k] for k in state),
+    )
+    return replace(equation, operands=tuple(equation.operands[i] for i in keep), params=params, outs=left)
+
+
+def _needed_carries(body: Program, consts: int, carry: int, needed: set[int], wanted: list[int]) -> list[int]:
+    """The carries that matter: read after the loop, or by what is, in this iteration or a later one."""
+    place = {v: k for k, v in enumerate(body.inputs[consts : consts + carry])}
+    made = {out: e for e in body.equations for out in e.outs}
+    effects = [o for e in body.equations if e.op.effect for o in e.operands]
+    stack = [*effects, *(body.outputs[k] for k in needed), *(body.outputs[carry + j] for j in wanted)]
+    seen: set[Any] = set()
+    while stack:
+        atom = stack.pop()
+        if not isinstance(atom, Var) or atom in seen:
+            continue
+        seen.add(atom)
+        if atom in made:
+            stack.extend(made[atom].operands)
+        elif atom in place and place[atom] not in needed:
+            needed = needed | {place[atom]}
+            stack.append(body.outputs[place[atom]])
+    return sorted(needed)

@@ -11,7 +11,8 @@ import numpy as np
 def batchnorm_value_and_grad(x, gamma, beta):
     """Value and gradient of batchnorm (goldens_programs.py:67) with respect to x, gamma, beta.
 
-    x: float64[8, 3], gamma: float64[3], beta: float64[3]  ->  float64, (float64[8, 3], float64[3], float64[3])
+    x: float64[8, 3], gamma: float64[3], beta: float64[3]  ->  float64, (float64[8, 3], float64[3],
+        float64[3])
     """
     if x.shape != (8, 3):
         raise ValueError('x must have the shape (8, 3)')

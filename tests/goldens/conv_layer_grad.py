@@ -43,7 +43,8 @@ def conv2d(x, w, stride=(1, 1), padding=0, dilation=(1, 1), spread=(1, 1), group
 def conv_layer_value_and_grad(x, f, b):
     """Value and gradient of conv_layer (goldens_programs.py:112) with respect to x, f, b.
 
-    x: float64[2, 3, 6, 6], f: float64[4, 3, 3, 3], b: float64[4]  ->  float64, (float64[2, 3, 6, 6], float64[4, 3, 3, 3], float64[4])
+    x: float64[2, 3, 6, 6], f: float64[4, 3, 3, 3], b: float64[4]  ->  float64, (float64[2, 3, 6, 6],
+        float64[4, 3, 3, 3], float64[4])
     """
     if x.shape != (2, 3, 6, 6):
         raise ValueError('x must have the shape (2, 3, 6, 6)')

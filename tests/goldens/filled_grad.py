@@ -34,7 +34,7 @@ def filled_value_and_grad(x):
     if not x[3] > 0:
         raise GuardMiss('goldens_programs.py:146')
     out[3] = x[3] ** 2
-    out[1:3] = out[1:3] * 2
+    out[1:3] *= 2
     value = out.sum()
 
     # backward

@@ -29,4 +29,4 @@ def logistic_grad(x, w, y):
     dp -= y / 5 / p
     # line 128: p = 1 / (1 + np.exp(-(x @ w)))
     dw = x.T @ (dp * p * difference)
-    return dw,
+    return (dw,)

@@ -11,7 +11,9 @@ import numpy as np
 def two_layers_value_and_grad(params, x, y):
     """Value and gradient of two_layers (goldens_programs.py:100) with respect to params.
 
-    params['w1']: float64[4, 5], params['b1']: float64[5], params['w2']: float64[5, 2], params['b2']: float64[2], x: float64[7, 4], y: float64[7, 2]  ->  float64, (float64[4, 5], float64[5], float64[5, 2], float64[2])
+    params['w1']: float64[4, 5], params['b1']: float64[5], params['w2']: float64[5, 2],
+        params['b2']: float64[2], x: float64[7, 4], y: float64[7, 2]  ->  float64, (float64[4, 5], float64[5],
+        float64[5, 2], float64[2])
     """
     if params['w1'].shape != (4, 5):
         raise ValueError("params['w1'] must have the shape (4, 5)")

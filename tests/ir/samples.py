@@ -127,7 +127,7 @@ def reductions(*extra: Sample, between: tuple[float, float] = REAL, empty: bool 
     found += [Sample((numbers(1, between=between),), {"axis": 0, "keepdims": False})]
     found += [Sample((numbers(3, 0, 2),), {"axis": axis, "keepdims": k}) for axis in (0, 2) for k in (False, True)]
     if empty:
-        found += [Sample((numbers(3, 0, 2),), {"axis": axis, "keepdims": k}) for axis in (1, None) for k in (0 > 1,)]
+        found += [Sample((numbers(3, 0, 2),), {"axis": axis, "keepdims": k}) for axis in (1, None) for k in (False,)]
     return [*found, *extra]
 
 

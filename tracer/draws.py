@@ -1,0 +1,123 @@
+"""Random draws and clocks: what gives something else on each call must not be frozen into the text."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import random
+import secrets
+import time
+import types
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..ir.program import Origin
+from .errors import TracingError, explain
+from .site import place_of, type_test
+
+_CLOCK_NAMES = [
+    f"{name}{suffix}" for name in ("time", "perf_counter", "monotonic", "process_time", "thread_time") for suffix in ("", "_ns")
+]
+_CLOCKS = [getattr(time, name) for name in _CLOCK_NAMES if hasattr(time, name)] + [os.urandom, uuid.uuid1, uuid.uuid4]
+_NOW = {"now", "today", "utcnow"}
+_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)
+_GLOBAL = np.random.mtrand._rand  # type: ignore[attr-defined]
+_FRESH = {"default_rng", "RandomState", "SeedSequence", "Generator", "PCG64", "MT19937", "Philox", "SFC64"}
+
+
+def is_generator(value: Any) -> bool:
+    """Whether it draws random numbers."""
+    return isinstance(value, _GENERATORS)
+
+
+def check_outer(
+    name: str, value: Any, chain: tuple[str, ...] = (), code: types.CodeType | None = None, line: int = 0
+) -> list[tuple[str, Any]]:
+    """Refuse clocks and iterators around the function; return the hidden generators that it may draw from."""
+    shown = ".".join((name, *chain))
+    for attribute in chain:
+        if not isinstance(value, types.ModuleType) or value in (np.random, random, secrets):
+            break
+        value = getattr(value, attribute, None)
+        chain = chain[1:]
+    if value is np.random and not (chain and chain[0] in _FRESH):
+        return [(shown, _GLOBAL)]
+    if value is random and not (chain and chain[0] == "Random"):
+        return [(shown, random._inst)]  # type: ignore[attr-defined]
+    clock = value is secrets or any(value is one for one in _CLOCKS)
+    clock = clock or (isinstance(value, type) and issubclass(value, datetime.date) and bool(_NOW.intersection(chain)))
+    if clock:
+        raise TracingError(
+            explain(
+                f"the function reads {shown}, which gives something else on each call and would be frozen",
+                place_of(code, line),
+                f"pass the value in: f(x, {'now' if 'time' in shown else 'draw'}), with {shown}(...) called outside",
+                "draws-and-clocks",
+            )
+        )
+    if isinstance(value, _ITERATORS) or (isinstance(value, Iterator) and type(value).__module__ == "itertools"):
+        raise TracingError(
+            explain(
+                f"the function reads from {shown or 'an iterator'}, a {type(value).__name__} that gives something else on each call",
+                place_of(code, line),
+                "pass the values in as an argument, or keep them in a list",
+                "draws-and-clocks",
+            )
+        )
+    return []
+
+
+_ITERATORS = (
+    types.GeneratorType,
+    *(type(iter(one)) for one in ([], (), {}, {}.values(), {}.items(), set(), "", range(0))),
+    *(type(one) for one in (map(str, ()), zip(), filter(None, ()), enumerate(()), reversed([]))),
+)
+
+
+def check_types(code: types.CodeType) -> None:
+    """Refuse `type(x) is float`: unlike isinstance, it cannot see what a stand-in stands for."""
+    line = type_test(code)
+    if line is not None:
+        raise TracingError(
+            explain(
+                "the type of a traced value is not that of the number or array it stands for",
+                place_of(code, line),
+                "isinstance(x, float) instead of type(x) is float",
+                "type-tests",
+            )
+        )
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, random.Random):
+        return generator.getstate()
+    if isinstance(generator, np.random.RandomState):
+        return repr(generator.get_state())
+    bits = generator.bit_generator if isinstance(generator, np.random.Generator) else generator
+    return repr(bits.state)
+
+
+@contextmanager
+def draws_refused(generators: list[tuple[str, Any]], origin: Origin | None) -> Iterator[None]:
+    """Raise if one of the generators around the function was drawn from while it was traced."""
+    before = [_state(generator) for _, generator in generators]
+    yield
+    for (name, generator), state in zip(generators, before, strict=True):
+        if _state(generator) != state:
+            raise frozen_draw(f"drew random numbers from {name}", origin)
+
+
+def frozen_draw(what: str, origin: Origin | None) -> TracingError:
+    """The error for a random number that would be the same in every call."""
+    return TracingError(
+        explain(
+            f"the function {what}, which would be frozen into the compiled gradient",
+            origin,
+            "pass the draws in as an argument: loss(w, noise) with noise = rng.normal(size=...)",
+            "draws-and-clocks",
+        )
+    )

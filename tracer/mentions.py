@@ -1,0 +1,64 @@
+"""What a function's code mentions: the outer names that it loads, the attributes that it reads, the modules it imports."""
+
+from __future__ import annotations
+
+import dis
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+_OUTER = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF"}
+_ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An outer name, the attributes read from it at once (`time.perf_counter`), and the line."""
+
+    name: str
+    chain: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mentions:
+    """Everything that one function's code names, nested functions included."""
+
+    outer: tuple[Mention, ...]
+    names: frozenset[str]  # attributes and short strings: what may be read from an object
+    modules: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def mentions(code: types.CodeType) -> Mentions:
+    """Read once for each code object."""
+    names: set[str] = set()
+    modules: dict[str, None] = {}
+    outer = tuple(dict.fromkeys(_scan(code, names, modules)))
+    return Mentions(outer, frozenset(names), tuple(modules))
+
+
+def _scan(code: types.CodeType, names: set[str], modules: dict[str, None]) -> Iterator[Mention]:
+    current: str | None = None
+    chain: list[str] = []
+    line = code.co_firstlineno
+    for instruction in dis.get_instructions(code):
+        if instruction.starts_line:
+            position = instruction.positions
+            line = (position.lineno if position is not None else None) or line
+        if instruction.opname == "IMPORT_NAME":
+            modules[str(instruction.argval)] = None
+        if instruction.opname in _ATTRIBUTES:
+            names.add(str(instruction.argval))
+            if current is not None:
+                chain.append(str(instruction.argval))
+                continue
+        if current is not None:
+            yield Mention(current, tuple(chain), line)
+        current, chain = (str(instruction.argval), []) if instruction.opname in _OUTER else (None, [])
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _scan(constant, names, modules)
+        elif isinstance(constant, str) and constant.isidentifier():
+            names.add(constant)
