@@ -16,14 +16,13 @@ from .tracer.dispatch import apply
 __all__ = ["avg_pool2d", "conv2d", "cross_entropy", "log_softmax", "max_pool2d", "relu", "sigmoid", "softmax"]
 
 Array = Any  # an ndarray, or what stands for one while a function is traced
-Size = int | tuple[int, int]  # one for both, or (rows, columns)
+Pair = tuple[int, int]  # (rows, columns)
+Size = int | Pair  # one number for both, or a pair
 
 # -------------------------------------------------------------------------------------------------------- convolution
 
 
-def conv2d(
-    x: Array, w: Array, stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1
-) -> Array:
+def conv2d(x: Array, w: Array, stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1) -> Array:
     """Cross-correlation of images with kernels: x[n, c, h, w], w[o, c / groups, kh, kw]  ->  [n, o, oh, ow].
 
     oh = (h + 2 * padding - dilation * (kh - 1) - 1) // stride + 1, and ow likewise. With padding='same' the output has
@@ -43,7 +42,7 @@ def conv2d(
     return apply(convolution, x, w, stride=by, padding=around, dilation=apart, groups=groups)
 
 
-def _named_padding(name: str, image: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[tuple[int, int], ...]:
+def _named_padding(name: str, image: Any, kernel: Any, stride: Any, dilation: Any) -> tuple[Pair, ...]:
     if name == "valid":
         return (0, 0), (0, 0)
     if name != "same":
@@ -55,7 +54,7 @@ def _named_padding(name: str, image: Any, kernel: Any, stride: Any, dilation: An
     return tuple(around)
 
 
-def _pair(size: Any, name: str, least: int) -> tuple[int, int]:
+def _pair(size: Any, name: str, least: int) -> Pair:
     pair = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2:
         raise ValueError(f"{name} must be an integer or a pair, not {size!r}")
@@ -96,7 +95,7 @@ def avg_pool2d(x: Array, size: Size, stride: Size | None = None, padding: Size =
     return windows.mean(axis=axes)
 
 
-def _pooling(x: Array, size: Any, stride: Any, padding: Any) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+def _pooling(x: Array, size: Any, stride: Any, padding: Any) -> tuple[Pair, Pair, Pair]:
     """The sizes of a pooling as pairs, checked against the image."""
     if np.ndim(x) != 4:
         raise ValueError(f"pooling takes x[n, c, h, w], not shape {np.shape(x)}")
@@ -110,7 +109,7 @@ def _pooling(x: Array, size: Any, stride: Any, padding: Any) -> tuple[tuple[int,
     return kernel, by, around
 
 
-def _windows(x: Array, size: tuple[int, int], stride: tuple[int, int]) -> tuple[Array, tuple[int, int]]:
+def _windows(x: Array, size: Pair, stride: Pair) -> tuple[Array, Pair]:
     """The windows of images, and their axes: a reshape where they lie side by side, else sliding windows."""
     (n, c, h, w), (kh, kw), (sh, sw) = np.shape(x), size, stride
     if size != stride:

@@ -108,9 +108,9 @@ class Lowering:
             assert isinstance(first, Var)
             made = self._made(first)
             if equation.level > 0 and equation.out.name and made is not None and made.level < equation.level:
-                source = ast.Name(self.names[first], ast.Load())  # a cotangent that begins as a value of the function
+                kept = ast.Name(self.names[first], ast.Load())  # a cotangent that begins as a value of the function
                 name = self._assign_name(number, equation, strictly_before=True)
-                renamed = ast.Assign([ast.Name(name, ast.Store())], source)
+                renamed = ast.Assign([ast.Name(name, ast.Store())], kept)
                 return [renamed, self._update(equation, ast.Name(name, ast.Load()))]
             name = self._inherit(first, equation.out)
             return [self._update(equation, ast.Name(name, ast.Load()))]

@@ -47,6 +47,7 @@ _PLAIN = {
     "power": "power",
     "mask_places": "places",
     "astype": "cast",
+    "conv2d": "convolved",
 }
 
 

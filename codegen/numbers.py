@@ -23,8 +23,8 @@ def number_expression(value: Any, weak: bool) -> ast.expr:
     if isinstance(value, bool):
         return ast.Constant(value)
     if isinstance(value, complex):
-        if value.real == 0 and math.copysign(1, value.real) > 0:
-            return _signed(value.imag, lambda imag: ast.Constant(complex(0, imag)))
+        if value.real == 0 and math.copysign(1, value.real) == math.copysign(1, value.imag) and value.imag == value.imag:
+            return _signed(value.imag, lambda imag: ast.Constant(complex(0, imag)))  # -2j is -0.0 - 2j
         return expression("complex({0}, {1})", [number_expression(v, True) for v in (value.real, value.imag)])
     if isinstance(value, float) and math.isnan(value):
         return expression("np.nan", [])

@@ -87,7 +87,8 @@ class _Planner:
                 inlined.add(number)
                 self.reads_at[number] = self._line_of(number)
         for number, equation in enumerate(self.equations):
-            size = 6
+            text = equation.op.template([o.type for o in equation.operands], dict(equation.params))
+            size = 6 + max(len(text.partition(" || ")[0]) - 40, 0)  # many keywords are long, too
             for operand in equation.operands:
                 if isinstance(operand, Var) and definition.get(operand) in inlined:
                     size += self.sizes[definition[operand]]

@@ -61,7 +61,9 @@ def print_statement(statement: ast.stmt) -> str:
     """One statement without its line end; the text parses back to the same tree."""
     text = None if _single(statement) else _astor(statement)
     if text is None or not _same(text, statement) or max(map(len, text.splitlines()), default=0) > WIDTH:
-        text = _wrapped(ast.unparse(ast.fix_missing_locations(statement)))
+        plain = ast.unparse(ast.fix_missing_locations(statement))
+        text = _wrapped(plain)
+        text = text if _same(text, statement) else plain
     return text
 
 
@@ -90,31 +92,20 @@ def _same(text: str, statement: ast.stmt) -> bool:
 
 
 def _wrapped(text: str) -> str:
-    """A long call broken after commas at the outermost bracket that is too long; nothing else is broken."""
+    """A long line that ends with a bracket, broken after the commas in it; no other line is broken."""
     if len(text) <= WIDTH or "\n" in text:
         return text
-    opening = next((i for i, c in enumerate(text) if c in "([{"), None)
-    if opening is None or text[-1] not in ")]}":
-        return text
-    parts, depth, start, quote = [], 0, opening + 1, ""
-    for i in range(opening + 1, len(text) - 1):
-        c = text[i]
-        if quote:
-            quote = "" if c == quote else quote
-        elif c in "'\"":
-            quote = c
-        elif c in "([{":
-            depth += 1
-        elif c in ")]}":
-            depth -= 1
-            if depth < 0:
-                return text
-        elif c == "," and depth == 0:
-            parts.append(text[start : i + 1].strip())
-            start = i + 1
-    parts.append(text[start:-1].strip())
-    if len(parts) < 2:
-        return text
+    start = tail = 0
+    while True:
+        opening = next((i for i in range(start, len(text)) if text[i] in "([{"), None)
+        if opening is None or text[-1 - tail] not in ")]}":
+            return text
+        parts = _split(text[opening + 1 : len(text) - 1 - tail])
+        if parts is None:
+            return text
+        if len(parts) > 1:
+            break
+        start, tail = opening + 1, tail + 1
     lines, line = [], ""
     for part in parts:
         if line and len(line) + len(part) + 5 > WIDTH:
@@ -124,4 +115,25 @@ def _wrapped(text: str) -> str:
             line = f"{line} {part}".strip()
     lines.append(line)
     body = "\n".join(f"    {one}" for one in lines)
-    return f"{text[: opening + 1]}\n{body}\n{text[-1]}"
+    return f"{text[: opening + 1]}\n{body}\n{text[-1 - tail :]}"
+
+
+def _split(text: str) -> list[str] | None:
+    """The text in pieces that end with its outermost commas; None if it closes a bracket that it did not open."""
+    parts, depth, start, quote = [], 0, 0, ""
+    for i, c in enumerate(text):
+        if quote:
+            quote = "" if c == quote else quote
+        elif c in "'\"":
+            quote = c
+        elif c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+            if depth < 0:
+                return None
+        elif c == "," and depth == 0:
+            parts.append(text[start : i + 1].strip())
+            start = i + 1
+    last = text[start:].strip()
+    return [*parts, last] if last else parts

@@ -3,8 +3,8 @@
     python examples/digits.py                  # a few seconds; at least 97 % on digits it has not seen
     python examples/digits.py --epochs 40 --out runs/digits
 
-Needs the extra `examples` (scikit-learn for the data, matplotlib for the picture, tqdm for the progress bar). Leaves two
-files in the output folder: loss.png, and digits_gradient.py, the gradient it trained with, which needs only numpy.
+Needs the extra `examples`: scikit-learn for the data, matplotlib for the picture, tqdm for the progress bar. Leaves two
+files in the output folder: loss.png, and digits_gradient.py, the gradient that it trained with, for numpy alone.
 """
 
 from __future__ import annotations
@@ -201,7 +201,7 @@ def main(argv=None):
     options = parser.parse_args(argv)
     if options.epochs < 1:
         parser.error("--epochs must be at least 1")
-    if options.limit is not None and not 2 * BATCH <= options.limit:
+    if options.limit is not None and options.limit < 2 * BATCH:
         parser.error(f"--limit must be at least {2 * BATCH}")
     options.out.mkdir(parents=True, exist_ok=True)
 
@@ -218,8 +218,9 @@ def main(argv=None):
     save_curve(losses, len(images) // BATCH, curve)
     difference = write_gradient(params, images[:BATCH], labels[:BATCH], module)
     print(f"wrote {curve}")
-    print(f"wrote {module}: {len(module.read_text().splitlines())} lines that need only numpy; run in a process without "
-          f"tapeless,\n  its gradient differs by at most {difference:.1e}")  # fmt: skip
+    lines = len(module.read_text(encoding="utf-8").splitlines())
+    print(f"wrote {module}: {lines} lines that need only numpy")
+    print(f"  run in a process without tapeless, its gradient differs by at most {difference:.1e}")
     return accuracy
 
 

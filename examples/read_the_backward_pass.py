@@ -69,8 +69,9 @@ def main(width=None):
     gradient = value_and_grad(batchnorm, argnums=(0, 1, 2))
     _, (dx, dgamma, dbeta) = gradient(rng.normal(size=(8, 3)), rng.normal(size=3), rng.normal(size=3))
     print("To be read from the top: the last forward line is the first that is answered.\n")
-    print(side_by_side(forward_lines(batchnorm), backward_blocks(gradient.source), width or shutil.get_terminal_size().columns))
-    print(f"\ndx{dx.shape}, dgamma{dgamma.shape} and dbeta{dbeta.shape} came out of exactly this text: print(gradient.source).")
+    forward, blocks = forward_lines(batchnorm), backward_blocks(gradient.source)
+    print(side_by_side(forward, blocks, width or shutil.get_terminal_size().columns))
+    print(f"\ndx{dx.shape}, dgamma{dgamma.shape}, dbeta{dbeta.shape} came out of this text: print(gradient.source)")
 
 
 if __name__ == "__main__":

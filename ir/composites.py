@@ -51,10 +51,11 @@ def log_softmax(builder: Builder, equation: Equation) -> Match | None:
     axes = _summed_axes(builder, total, builder.definition(exponential))
     if axes is None:
         return None
-    axis = axes[0] if len(axes) == 1 and z.ndim > 1 else axes
+    everything = len(axes) == z.ndim
+    axis = None if everything else axes[0] if len(axes) == 1 else axes
 
     def rule(g: Value) -> Value:
-        return g - exponential / total * sum_(g, axis=None if len(axes) == z.ndim else axis, keepdims=len(axes) < z.ndim)
+        return g - exponential / total * sum_(g, axis=axis, keepdims=not everything)
 
     return _before_shift(builder, z, axes), rule
 

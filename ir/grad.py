@@ -25,9 +25,10 @@ class NotDifferentiable(NotImplementedError):
         self.equation = equation
 
 
-# A mask is carried past elementwise rules for what it hides: infinite derivatives, and nan where `where` hides that too.
-_HIDES_NOTHING = {"maximum", "minimum"}  # nan goes through these, so only infinities matter, and those only
-_TAME = {  # behind other operations than these
+# A mask is carried past elementwise rules for what it hides: infinite derivatives, and nan where the user chose another
+# value. nan goes through a maximum, so its mask is applied at once unless a derivative behind it can be infinite.
+_HIDES_NOTHING = {"maximum", "minimum"}
+_TAME = {
     *("add", "subtract", "multiply", "negative", "positive", "square", "astype", "copy", "broadcast_to", "full"),
     *("maximum", "minimum", "absolute", "where", "tanh", "sin", "cos", "arctan"),
 }

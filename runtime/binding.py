@@ -115,7 +115,7 @@ def raw_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
 
 def leaf_key(value: Any) -> Hashable:
     """What the cache knows one argument by."""
-    kind = type(value)
+    kind: Any = type(value)
     if kind is np.ndarray:
         return (value.dtype, value.shape)
     if kind is float or kind is complex:
@@ -125,7 +125,7 @@ def leaf_key(value: Any) -> Hashable:
 
 
 def _array_key(leaf: Any) -> Hashable:
-    kind = type(leaf)
+    kind: Any = type(leaf)
     if kind is np.ndarray:
         return (leaf.dtype, leaf.shape)
     if isinstance(leaf, np.generic):

@@ -16,7 +16,7 @@ from ..ir.ops.elementwise import astype, python_number
 from ..ir.ops.shape import as_array, filled, reshape
 from ..ir.passes import optimize
 from ..ir.passes.fresh_outputs import copy_shared_outputs
-from ..ir.program import Origin, Program
+from ..ir.program import Origin, Program, Var
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, UnsupportedError, explain
 from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_back
@@ -263,7 +263,7 @@ def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array:
 def _named(value: Value, after: Value) -> Value:
     """The value under the name of another one that it replaces."""
     old, new = after.atom, value.atom
-    if hasattr(old, "name") and hasattr(new, "name") and not new.name:
+    if isinstance(old, Var) and isinstance(new, Var) and not new.name:
         new.name, new.named = old.name, old.named
     return value
 
@@ -356,7 +356,7 @@ def _gradient_types(request: Request, wanted: list[Target]) -> str:
 
 
 def _name_value(value: Value) -> None:
-    if hasattr(value.atom, "name") and not value.atom.named:
+    if isinstance(value.atom, Var) and not value.atom.named:
         value.atom.name, value.atom.named = "value", True
 
 

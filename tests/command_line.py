@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from tapeless.runtime.commands import main
 
 MODEL = """\

@@ -1,4 +1,4 @@
-"""Random NumPy functions as source text. A program is text alone: its first line says which arguments it is called with.
+"""Random NumPy functions as source text. A program is text alone: its first line says what it is called with.
 
 Each statement is tried in NumPy while the text grows, so that every program runs, stays finite and stays small.
 """
@@ -21,6 +21,7 @@ NUMBERS = ("0.5", "2", "-1.5", "0.1", "3.0", "1", "-1", "0.0", "1.0", "0", "np.f
 NAMES = ("a", "b", "c", "s", "t", "y", "out", "total", "dx", "z_1")
 LARGEST = 40.0
 
+# ruff: noqa: E501 - these are tables
 # {a}, {b}, {c}: operands; {n}: a number; {s}: a single element; {m}: a condition
 ELEMENTWISE = (
     *("np.sin({a})", "np.cos({a})", "np.tanh({a})", "np.exp(0.3 * {a})", "np.log({a} ** 2 + 0.5)", "np.sqrt({a} * {a} + 1)"),
@@ -204,7 +205,8 @@ class Author:
         parts = []
         for place, name in enumerate(kept):
             weight = f"{0.3 + 0.2 * place:.1f}"
-            form = self.one(("np.sum({0} * {1})", "({0} * {1}).sum()", "{1} * np.mean({0})", "np.sum(np.sin({1} * {0}))"))
+            forms = ("np.sum({0} * {1})", "{1} * np.mean({0})", "np.sum(np.sin({1} * {0}))", "({0} * {1}).sum()")
+            form = self.one(forms[:3] if type(self.scope[name]) is float else forms)  # which has no methods
             parts.append(form.format(name, weight))
         return " + ".join(parts)
 

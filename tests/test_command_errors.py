@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from command_line import LOSS, here, run
+
 from tapeless.runtime.ahead import Recipe, compiled_text
 from tapeless.runtime.signatures import CommandError, argnums_text, parse_argnums, parse_arguments
 

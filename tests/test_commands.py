@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import LOSS, MODEL, here, run
+
 from tapeless import grad
 from tapeless.runtime.ahead import read_mark
 from tapeless.runtime.commands import main

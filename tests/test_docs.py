@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import tapeless
 from tapeless import grad
 from tapeless.runtime.commands import main

@@ -52,8 +52,7 @@ def test_digits(tmp_path: Path) -> None:
 
 
 def test_digits_says_what_is_wrong_with_its_options(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "digits.py"), "--epochs", "0"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, str(EXAMPLES / "digits.py"), "--epochs", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--epochs must be at least 1" in done.stderr

@@ -60,7 +60,8 @@ def test_no_golden_is_left_over() -> None:
 
 
 def test_no_machine_shows() -> None:
-    marks = {str(Path(__file__).parent.parent), str(Path.home()), tempfile.gettempdir(), sys.prefix, socket.gethostname()}
+    root = str(Path(__file__).parent.parent)
+    marks = {root, str(Path.home()), tempfile.gettempdir(), sys.prefix, socket.gethostname()}
     for path in GOLDENS.iterdir():
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         assert not [mark for mark in marks if len(mark) > 3 and mark in text], path

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,8 +38,9 @@ class Skipped(Exception):
 
 
 def refused(error: Exception) -> bool:
-    """A number's stand-in has no items (`x[None]`) and no axes; the error says so."""
-    return any(words in str(error) for words in ("subscriptable", "item assignment", "for array of dimension 0", "no axis"))
+    """Whether the error says that a number's stand-in has no items (`x[None]`) and no axes."""
+    words = ("subscriptable", "item assignment", "of dimension 0", "no axis", "array is 0-dimensional", "with a sequence")
+    return any(w in str(error) for w in words)
 
 
 def copies(arguments: list[Any]) -> list[Any]:
@@ -56,12 +56,15 @@ def assert_same(found: Any, expected: Any, what: str, exact: bool = True) -> Non
 
 
 def check_program(text: str) -> None:
-    """Everything that must hold for one program. AssertionError says what does not; Skipped if there is nothing to say."""
+    """Everything that must hold for one program. AssertionError says what does not; Skipped: nothing can be said."""
     function, arguments = load(text), arguments_of(text)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         left = copies(arguments)
-        value = function(*left)
+        try:
+            value = function(*left)
+        except Exception as error:
+            raise Skipped("NumPy refuses it") from error
         if not np.isfinite(value):
             raise Skipped("not finite")
         compiled = value_and_grad(function, argnums=tuple(range(len(arguments))))
@@ -70,7 +73,7 @@ def check_program(text: str) -> None:
             found, gradient = compiled(*given_)
         except TapelessError as error:
             raise Skipped(f"{type(error).__name__}: {str(error).splitlines()[0]}") from None
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             if not refused(error):
                 raise
             raise Skipped(str(error).splitlines()[0]) from None
@@ -85,7 +88,7 @@ def check_program(text: str) -> None:
 
 
 def check_stages(compiled: Any, arguments: list[Any], value: Any, gradient: Any) -> None:
-    """Each stage is a valid program that the interpreter gives the same results for, also after a round trip as text."""
+    """Each stage is a valid program that the interpreter computes the same for, also after a round trip as text."""
     stages = compiled.lower(*copies(arguments))
     for program in (stages.trace, stages.adjoint, stages.optimized):
         check(program)
@@ -159,7 +162,7 @@ def check_elsewhere(function: Any, compiled: Any, arguments: list[Any]) -> None:
             found, _ = compiled(*given_)
         except TapelessError:
             continue
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, IndexError) as error:
             if not refused(error):
                 raise
             continue
@@ -187,7 +190,7 @@ def programs(draw: Any) -> str:
     return Author(lambda n: draw(st.integers(0, n - 1))).write()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(programs())
 def test_random_programs(text: str) -> None:
     try:
@@ -219,7 +222,7 @@ def shrunk(text: str, failure: str) -> str:
 def outcome(text: str) -> tuple[str, str]:
     """(kind, details): '' for a program that is right, 'skipped ...', or a word for the failure."""
     try:
-        with np.errstate(all="raise", under="ignore"):
+        with np.errstate(all="raise", under="ignore"), warnings.catch_warnings(action="error"):
             float(load(text)(*arguments_of(text)))
     except Exception as error:
         return f"invalid {type(error).__name__}", ""
@@ -229,7 +232,8 @@ def outcome(text: str) -> tuple[str, str]:
         return f"skipped {reason}", ""
     except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        kind = first.split(" gives ")[0].split(":")[0][:40] if isinstance(error, AssertionError) else type(error).__name__
+        words = first.split(" gives ")[0].split(":")[0][:40]
+        kind = words if isinstance(error, AssertionError) else type(error).__name__
         return f"FAILED {kind}", traceback.format_exc()
     return "", ""
 
@@ -247,7 +251,7 @@ def main() -> None:
             continue
         finally:
             seed += 1
-        kind, details = outcome(text)
+        kind, _ = outcome(text)
         counts[kind[:90]] += 1
         if kind.startswith("FAILED") and counts[kind[:90]] <= 3:
             text = shrunk(text, kind)

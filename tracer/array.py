@@ -226,6 +226,8 @@ class Tracer(Likeness, Operators):
 
     @property
     def real(self) -> Any:
+        if self.dtype.kind != "c":
+            return ArrayTracer(self._trace, self._place) if self.ndim else self
         return np.real(self)  # type: ignore[call-overload]
 
     @property
@@ -249,7 +251,7 @@ class Tracer(Likeness, Operators):
         """A buffer of its own with the same value."""
         if order != "C":  # the layout of the original, which decides what a reshape of the copy shares
             return wrap(self._trace, self._trace.emit(BY_NAME["copy"], self._here()))
-        return wrap(self._trace, self._here(), contiguous=True)
+        return wrap(self._trace, self._here(), contiguous=self.ndim > 0 or isinstance(self, CellTracer))
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -410,13 +412,36 @@ class CellTracer(ArrayLikeness, ScalarTracer, InPlaceOperators):
 
     __slots__ = ()
     _in_place = ArrayTracer._in_place
+    _check_home = ArrayTracer._check_home
     _view = ArrayTracer._view
+
+    def __getitem__(self, key: Any) -> Any:
+        self._check_key(key)
+        if key is None:
+            return np.reshape(self, (1,))  # type: ignore[call-overload]
+        return wrap(self._trace, self._here()) if key == () else CellTracer(self._trace, self._place)
+
+    def __setitem__(self, key: Any, item: Any) -> None:
+        self._check_key(key)
+        self._check_home()
+        value, old = lift(self._trace, item), self._value()
+        if value.ndim:
+            raise ValueError("setting an array element with a sequence.")
+        self._place.write(self._trace.emit(astype, value, dtype=old.dtype) if value.type != old.type else value)
+
+    def _check_key(self, key: Any) -> None:
+        if key is not None and key is not Ellipsis and key != ():
+            raise IndexError("too many indices for array: array is 0-dimensional")
+
+    fill = ArrayTracer.fill
 
 
 def wrap(trace: Trace, value: Value, contiguous: bool = False) -> Any:
     """A value as a stand-in with a buffer of its own; a 0-d integer that no argument decides is a plain number."""
     if value.ndim:
         return ArrayTracer(trace, Root(value, contiguous))
+    if contiguous:
+        return CellTracer(trace, Root(value, contiguous))
     constant = trace.constant(value)
     return constant if constant is not None else ScalarTracer(trace, Root(value))
 

@@ -17,7 +17,7 @@ from ..ir.types import normalize_axes, normalize_axis
 from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift, wrap
 from .einsum import explicit_subscripts
 from .errors import TracingError, UnsupportedError, explain
-from .place import Root
+from .place import Look, Root
 from .trace import Trace
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
@@ -323,7 +323,40 @@ def _diagonal(trace: Trace, a: Any, offset: int = 0, axis1: int = 0, axis2: int 
     moved = _moveaxis(trace, a, (axis1, axis2), (-2, -1))
     n = min(moved.shape[-2] - max(-offset, 0), moved.shape[-1] - max(offset, 0))
     steps = np.arange(max(n, 0))
-    return moved[..., (steps + max(-offset, 0)).tolist(), (steps + max(offset, 0)).tolist()]
+    rows, columns = (steps + max(-offset, 0)).tolist(), (steps + max(offset, 0)).tolist()
+    return _looks_at(moved, moved[..., rows, columns], lambda now: now[..., rows, columns])
+
+
+def _looks_at(base: Any, seen: Any, look: Callable[[Any], Any], fix: str = "") -> Any:
+    """A view of a kind of its own: what is seen of `base`, looked at again after every write to it.
+
+    It cannot be written; where NumPy would allow that, `fix` says what to do instead.
+    """
+    if isinstance(base, ArrayTracer) and isinstance(seen, ArrayTracer):
+        trace = base._trace
+
+        def refusal() -> UnsupportedError:
+            cause = "writing through this view of a traced array is not supported"
+            return UnsupportedError(explain(cause, trace.origin(), fix, "writes-through-views"))
+
+        seen._place = Look(base._place, seen._value(), lambda: lift(trace, look(base)), refusal if fix else None)
+    return seen
+
+
+@function(np.real)
+def _real(trace: Trace, val: Any) -> Any:
+    val = _array(trace, val)
+    if val.dtype.kind != "c":
+        return val.real
+    return _looks_at(val, val._unary(np.real), lambda now: now._unary(np.real), "z = value + 1j * z.imag")
+
+
+@function(np.imag)
+def _imag(trace: Trace, val: Any) -> Any:
+    val = _array(trace, val)
+    if val.dtype.kind != "c":
+        return wrap(trace, trace.emit(filled, value=0, shape=val.shape, dtype=val.dtype))
+    return _looks_at(val, val._unary(np.imag), lambda now: now._unary(np.imag), "z = z.real + 1j * value")
 
 
 # ---------------------------------------------------------------------------------------- selection and writing
@@ -416,7 +449,14 @@ def _einsum(trace: Trace, *operands: Any, optimize: Any = False, out: Any = None
         )
     values = [lift(trace, o) for o in operands[1:]]
     subscripts = explicit_subscripts(operands[0], [v.ndim for v in values])
-    return wrap(trace, trace.emit(einsum, *values, subscripts=subscripts, optimize=bool(optimize)))
+
+    def look(*values: Any) -> Any:
+        return wrap(trace, trace.emit(einsum, *values, subscripts=subscripts, optimize=bool(optimize)))
+
+    inputs, output = subscripts.split("->")
+    if len(values) == 1 and set(inputs) == set(output) and isinstance(operands[1], ArrayTracer):  # a view in NumPy
+        return _looks_at(operands[1], look(*values), lambda now: look(now._value()), "x.T or x[range(n), range(n)]")
+    return look(*values)
 
 
 @function(np.lib.stride_tricks.sliding_window_view)

@@ -26,6 +26,16 @@ _HINTS = {
 }
 
 
+_ASSIGNMENTS = {
+    "shape": "x = x.reshape(...)",
+    "dtype": "x = x.astype(...)",
+    "strides": "x.reshape(...), x.T or a slice",
+    "real": "z = value + 1j * z.imag",
+    "imag": "z = z.real + 1j * value",
+    "flat": "x[...] = value",
+}
+
+
 class Likeness:
     """Base of the stand-ins."""
 
@@ -45,6 +55,12 @@ class Likeness:
                 )
             )
         raise AttributeError(f"{self.__class__.__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _ASSIGNMENTS:
+            cause = f"assigning to .{name} of a traced array is not supported"
+            raise UnsupportedError(explain(cause, self._trace.origin(), _ASSIGNMENTS[name], "unsupported"))
+        object.__setattr__(self, name, value)
 
     def __hash__(self) -> int:
         if self.__class__ is np.ndarray:

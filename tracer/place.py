@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..ir.builder import Value
 from ..ir.indexing import Index
@@ -108,6 +108,30 @@ class View:
         else:
             self.parent.write(reshape(value, shape=parent.shape))
         self._value, self._seen = value, self.root.version
+
+
+class Look(View):
+    """A view that no operation of View describes: it follows writes to its root, and is not written through."""
+
+    __slots__ = ("_look", "_refusal")
+
+    def __init__(
+        self, parent: Place, value: Value, look: Callable[[], Value], refusal: Callable[[], Exception] | None = None
+    ) -> None:
+        super().__init__(parent, "look")
+        self._look = look
+        self._refusal = refusal  # the error for a write, where NumPy would allow it
+        self._value, self._seen = value, parent.root.version
+
+    def read(self) -> Value:
+        if self._seen != self.root.version:
+            assert self._value is not None
+            self._value, self._seen = self._look(), self.root.version
+        assert self._value is not None
+        return self._value
+
+    def write(self, value: Value) -> None:
+        raise self._refusal() if self._refusal else ValueError("assignment destination is read-only")
 
 
 Place = Root | View

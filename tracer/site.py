@@ -87,7 +87,7 @@ def _site(code: CodeType, instruction: int) -> Site:
     if tree is None:
         text = linecache.getline(code.co_filename, line).strip()
         return Site(Origin(file, line, code.co_name, text), "")
-    statement = _statement(tree, line, end_line)
+    statement = _statement(tree, (line, column), (end_line, end_column))
     if statement is None:
         return Site(Origin(file, line, code.co_name), "")
     lines = linecache.getlines(code.co_filename)
@@ -137,7 +137,7 @@ def called_name(frame: FrameType) -> str:
 def _called_name(code: CodeType, instruction: int) -> str:
     line, end_line, column, end_column = _position(code, instruction)
     tree = _tree(code.co_filename)
-    statement = _statement(tree, line, end_line) if tree is not None else None
+    statement = _statement(tree, (line, column), (end_line, end_column)) if tree is not None else None
     if statement is None:
         return ""
     found = _expression(statement, (line, column, end_line, end_column), linecache.getlines(code.co_filename))
@@ -167,13 +167,13 @@ def _tree(file: str) -> ast.Module | None:
     return _parsed(file, "".join(lines)) if lines else None
 
 
-def _statement(tree: ast.AST, line: int, end_line: int) -> ast.stmt | None:
-    """The innermost statement that covers the lines."""
+def _statement(tree: ast.AST, first: tuple[int, int], last: tuple[int, int]) -> ast.stmt | None:
+    """The innermost statement that covers everything from `first` to `last`, both (line, column)."""
     best: ast.stmt | None = None
     body: list[ast.AST] = list(ast.iter_child_nodes(tree))
     while body:
         for node in body:
-            if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case) and _covers(node, line, end_line):
+            if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case) and _covers(node, first, last):
                 if isinstance(node, ast.stmt):
                     best = node
                 body = list(ast.iter_child_nodes(node))
@@ -183,14 +183,19 @@ def _statement(tree: ast.AST, line: int, end_line: int) -> ast.stmt | None:
     return best
 
 
-def _covers(node: ast.stmt | ast.ExceptHandler | ast.match_case, line: int, end_line: int) -> bool:
+def _covers(
+    node: ast.stmt | ast.ExceptHandler | ast.match_case, first: tuple[int, int], last: tuple[int, int]
+) -> bool:
     if isinstance(node, ast.match_case):
-        return any(_covers(statement, line, end_line) for statement in node.body)
-    first = node.lineno
+        return any(_covers(statement, first, last) for statement in node.body)
+    begins = (node.lineno, node.col_offset)
     decorators = getattr(node, "decorator_list", [])
     if decorators:
-        first = min(d.lineno for d in decorators)
-    return first <= line and (node.end_lineno or node.lineno) >= end_line
+        begins = min((d.lineno, 0) for d in decorators)
+    ends = (node.end_lineno or node.lineno, node.end_col_offset or 0)
+    if not last[1]:  # the columns are not known
+        return begins[0] <= first[0] and ends[0] >= last[0]
+    return begins <= first and ends >= last
 
 
 def _expression(statement: ast.stmt, position: tuple[int, int, int, int], lines: list[str]) -> ast.AST | None:

@@ -219,7 +219,9 @@ class _Search:
         for name in found.modules:
             for module in _imported(name):
                 self.todo.append((name, module))
-                self.generators += check_outer(name, module, (), code, code.co_firstlineno)
+                for attribute in sorted(found.names & set(dir(module))):
+                    chain = (attribute, *sorted(found.names - {attribute}))
+                    self.generators += check_outer(name, module, chain, code, code.co_firstlineno)
 
     def _attributes(self, name: str, space: Any) -> None:
         """Queue what the named attributes are; which of them exist is fixed at the end, when all names are known."""
@@ -280,7 +282,8 @@ def _cell(cell: Any) -> Any:
 
 def _imported(name: str) -> Iterator[types.ModuleType]:
     """The modules that an import statement may mean; a relative one is known by its end."""
-    for full, module in list(sys.modules.items()):
+    exact = sys.modules.get(name)
+    for full, module in [(name, exact)] if exact is not None else list(sys.modules.items()):
         if (full == name or (name and full.endswith(f".{name}"))) and isinstance(module, types.ModuleType):
             yield module
 
