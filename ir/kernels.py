@@ -32,7 +32,7 @@ def conv2d(x, w, stride=(1, 1), padding=0, dilation=(1, 1), spread=(1, 1), group
     else:
         columns = windows.transpose(1, 2, 5, 6, 0, 3, 4).reshape(groups, size, count)
     y = w.reshape(groups, o // groups, size) @ columns
-    return y.reshape(o, n, height, width).swapaxes(0, 1).copy()
+    return y.reshape(o, n, height, width).swapaxes(0, 1)
 
 
 def overlap_add(windows, shape, axis):

@@ -7,12 +7,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..ir.aliasing import is_cell
 from ..ir.builder import Value
 from ..ir.indexing import full_index
 from ..ir.op import BY_CALLABLE, BY_NAME, Op
 from ..ir.ops.elementwise import astype
 from ..ir.ops.indexing import getitem, index_add, set_item
 from ..ir.types import ArrayType
+from .conversions import Conversions
 from .errors import TracingError, explain
 from .indexing import added_dims, encode_index, places_of_mask
 from .likeness import ArrayLikeness, Likeness, NumberLikeness, ScalarLikeness
@@ -21,7 +23,7 @@ from .place import Place, Root, View
 from .trace import ACTIVE, Trace
 
 
-class Tracer(Likeness, Operators):
+class Tracer(Likeness, Conversions, Operators):
     """Common to stand-ins of every rank. A handle on a place, whose value is looked up at each use."""
 
     __slots__ = ("_home", "_place")
@@ -139,84 +141,6 @@ class Tracer(Likeness, Operators):
 
     def _unary(self, ufunc: np.ufunc) -> Any:
         return wrap(self._trace, self._trace.emit(BY_CALLABLE[ufunc], self._here()))
-
-    # ------------------------------------------------------------------------------- Python wants a number
-
-    def _single(self, what: str) -> Any:
-        value = self._here()
-        if value.size != 1:
-            if what == "the truth of a condition":
-                raise ValueError(
-                    explain(
-                        "the truth value of an array with more than one element is ambiguous",
-                        self._trace.origin(),
-                        "a.any() or a.all(), or np.where(condition, a, b)",
-                        "ambiguous-truth",
-                    )
-                )
-            raise TypeError("only length-1 arrays can be converted to Python scalars")
-        return self._trace.number(value, what)
-
-    def __bool__(self) -> bool:
-        return bool(self._single("the truth of a condition"))
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in "iub" or self.ndim:
-            raise TypeError("only integer scalar arrays can be converted to a scalar index")
-        return int(self._single("an integer"))
-
-    def _whole(self, rounding: str) -> int:
-        """A Python integer, guarded; only the integer decides what follows, not the digits behind it."""
-        value = self._here()
-        if self.dtype.kind == "f":
-            value = self._trace.emit(BY_NAME[rounding], value)
-        return int(wrap(self._trace, value)._single("an integer"))
-
-    def __int__(self) -> int:
-        return self._whole("trunc")
-
-    __trunc__ = __int__
-
-    def __floor__(self) -> int:
-        return self._whole("floor")
-
-    def __ceil__(self) -> int:
-        return self._whole("ceil")
-
-    def _detached(self, what: str) -> NoReturn:
-        raise TracingError(
-            explain(
-                f"{what} takes a traced value out of the program, which would lose its derivative",
-                self._trace.origin(),
-                "the NumPy function of the same name (np.exp instead of math.exp), or stop_gradient(x) first",
-                "detached-values",
-            )
-        )
-
-    def __float__(self) -> float:
-        if self.dtype.kind in "biu":
-            return float(self._single("a number"))
-        self._detached("float()")
-
-    def __complex__(self) -> complex:
-        self._detached("complex()")
-
-    def __round__(self, ndigits: Any = None) -> Any:
-        if ndigits is None and not self.ndim:
-            return self._whole("rint")
-        self._detached("round()")
-
-    def item(self, *args: Any) -> Any:
-        """The element as a scalar: still traced."""
-        if args:
-            return self[args if len(args) > 1 else args[0]]  # type: ignore[index]
-        if self.size != 1:
-            raise ValueError("can only convert an array of size 1 to a Python scalar")
-        return np.reshape(self, ())  # type: ignore[call-overload]
-
-    def tolist(self) -> Any:
-        """Nested lists of traced scalars."""
-        return [row.tolist() for row in self] if self.ndim else self  # type: ignore[attr-defined]
 
     # ------------------------------------------------------------------------------- methods of the ndarray
 
@@ -373,9 +297,7 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
         old = self._value()
         if isinstance(self._place, View):
             self._settle(self._place)
-        if item.dtype != old.dtype and not item.type.weak:
-            item = trace.emit(astype, item, dtype=old.dtype)
-        elif item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub":
+        if (item.dtype != old.dtype and not item.type.weak) or (item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub"):
             item = trace.emit(astype, item, dtype=old.dtype)
         new = trace.emit(op, old, item, *arrays, **params)
         if isinstance(old.atom, type(new.atom)) and old.atom.name:  # type: ignore[union-attr]
@@ -443,7 +365,10 @@ def wrap(trace: Trace, value: Value, contiguous: bool = False) -> Any:
     if contiguous:
         return CellTracer(trace, Root(value, contiguous))
     constant = trace.constant(value)
-    return constant if constant is not None else ScalarTracer(trace, Root(value))
+    if constant is not None:
+        return constant
+    made = trace.builder.definition(value)
+    return (CellTracer if made is not None and is_cell(made) else ScalarTracer)(trace, Root(value))
 
 
 def lift(trace: Trace, item: Any) -> Value:
@@ -489,10 +414,7 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in (
-    "all any argmax argmin clip cumsum cumprod diagonal dot max mean min prod ptp repeat round squeeze std sum swapaxes "
-    "take trace var ravel nonzero argsort searchsorted compress choose"
-).split():
+for _name in ["all", "any", "argmax", "argmin", "clip", "cumsum", "cumprod", "diagonal", "dot", "max", "mean", "min", "prod", "ptp", "repeat", "round", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var", "ravel", "nonzero", "argsort", "searchsorted", "compress", "choose"]:
     setattr(Tracer, _name, _method(_name))
 
 

@@ -185,6 +185,8 @@ class _Search:
             self.todo.append((name, value.__wrapped__))
         if _is_user_space(type(value)):
             self.spaces += [(name, value), (type(value).__name__, type(value))]
+        elif hasattr(value, "__dict__") and type(value).__module__.partition(".")[0] != _HOME:
+            self.spaces.append((name, value))
 
     def _children(self, name: str, found: list[Any], keys: Any = ()) -> None:
         for place, child in enumerate(found):
@@ -220,7 +222,7 @@ class _Search:
             for module in _imported(name):
                 self.todo.append((name, module))
                 for attribute in sorted(found.names & set(dir(module))):
-                    chain = (attribute, *sorted(found.names - {attribute}))
+                    chain = (attribute, *sorted(found.names & {"now", "today", "utcnow"}))
                     self.generators += check_outer(name, module, chain, code, code.co_firstlineno)
 
     def _attributes(self, name: str, space: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -83,18 +84,23 @@ def _open(value: Any) -> tuple[str, tuple[Any, ...], list[Any]]:
     return "static", (), []
 
 
+_BY_VALUE = {*sys.stdlib_module_names, "numpy"}  # whose classes mean the same by `==`
+
+
 class _Static:
-    """A value that is part of the structure: equal by type and value, by identity where it cannot be hashed."""
+    """A value that is part of the structure: equal by type and value, by identity where its class may see less."""
 
     __slots__ = ("_key", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        try:
-            hash(value)
-            self._key: Any = (type(value), value, repr(value) if isinstance(value, float) else None)
-        except TypeError:
-            self._key = (type(value), id(value))
+        self._key: Any = (type(value), id(value))
+        if type(value).__module__.partition(".")[0] in _BY_VALUE:
+            try:
+                hash(value)
+                self._key = (type(value), value, repr(value) if isinstance(value, float) else None)
+            except TypeError:
+                pass
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Static) and self._key == other._key

@@ -117,7 +117,7 @@ def _conv2d_text(
     return f"conv2d({{0}}, {{1}}{keywords})"
 
 
-@op(name="conv2d", fun=conv2d, python=_conv2d_text, helpers=(conv2d,))
+@op(name="conv2d", fun=conv2d, python=_conv2d_text, owns=False, helpers=(conv2d,))
 def convolution(
     x: ArrayType,
     w: ArrayType,

@@ -38,7 +38,7 @@ def conv2d(x, w, stride=(1, 1), padding=0, dilation=(1, 1), spread=(1, 1), group
     else:
         columns = windows.transpose(1, 2, 5, 6, 0, 3, 4).reshape(groups, size, count)
     y = w.reshape(groups, o // groups, size) @ columns
-    return y.reshape(o, n, height, width).swapaxes(0, 1).copy()
+    return y.reshape(o, n, height, width).swapaxes(0, 1)
 
 
 def conv_layer_value_and_grad(x, f, b):
@@ -63,6 +63,6 @@ def conv_layer_value_and_grad(x, f, b):
     dy = np.where(y > 0, 2 * maximum, 0)
     # line 114: y = conv2d(x, f, padding=1) + b[:, None, None]
     db = dy.sum(axis=(0, 2, 3))
-    dx = conv2d(dy, f[..., ::-1, ::-1].swapaxes(0, 1), padding=1)
+    dx = conv2d(dy, f[..., ::-1, ::-1].swapaxes(0, 1), padding=1).copy()
     df = conv2d(x.swapaxes(0, 1), dy.swapaxes(0, 1), padding=1).swapaxes(0, 1).copy()
     return value, (dx, df, db)
