@@ -297,7 +297,9 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
         old = self._value()
         if isinstance(self._place, View):
             self._settle(self._place)
-        if (item.dtype != old.dtype and not item.type.weak) or (item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub"):
+        if item.dtype != old.dtype and not item.type.weak:
+            item = trace.emit(astype, item, dtype=old.dtype)
+        elif item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub":
             item = trace.emit(astype, item, dtype=old.dtype)
         new = trace.emit(op, old, item, *arrays, **params)
         if isinstance(old.atom, type(new.atom)) and old.atom.name:  # type: ignore[union-attr]
@@ -414,7 +416,10 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in ["all", "any", "argmax", "argmin", "clip", "cumsum", "cumprod", "diagonal", "dot", "max", "mean", "min", "prod", "ptp", "repeat", "round", "squeeze", "std", "sum", "swapaxes", "take", "trace", "var", "ravel", "nonzero", "argsort", "searchsorted", "compress", "choose"]:
+for _name in (
+    "all any argmax argmin clip cumsum cumprod diagonal dot max mean min prod ptp repeat round squeeze std sum swapaxes "
+    "take trace var ravel nonzero argsort searchsorted compress choose"
+).split():
     setattr(Tracer, _name, _method(_name))
 
 
