@@ -121,7 +121,7 @@ class Lowering:
         return [assign, self._update(equation, ast.Name(name, ast.Load()))]
 
     def _update(self, equation: Equation, target: ast.expr) -> ast.stmt:
-        operands = [target, *(self.expression(o) for o in equation.operands[1:])]
+        operands = [target, *(self.expression(_whole(o, equation)) for o in equation.operands[1:])]
         op, params = equation.op, dict(equation.params)
         if op.name == "index_add" and params["distinct"] and self._fresh_zeros(equation.operands[0]):
             op, params = BY_NAME["set_item"], {"index": params["index"]}  # what is added to 0 is written
@@ -245,6 +245,15 @@ def _negative(operand: ast.expr) -> ast.expr:
     if isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Mult | ast.Div):
         return ast.BinOp(_negative(operand.left), operand.op, operand.right)
     return ast.UnaryOp(ast.USub(), operand)
+
+
+def _whole(atom: Atom, equation: Equation) -> Atom:
+    """A float written into an array of floats by the backward pass, as an integer where it is one."""
+    floats = equation.operands[0].type.dtype.kind == "f"
+    if isinstance(atom, Literal) and equation.level > 0 and floats and float(atom.value).is_integer():
+        number = int(atom.value)
+        return Literal(number, type_of(number)) if repr(float(atom.value)) != "-0.0" else atom
+    return atom
 
 
 def _plain_literal(equation: Equation, place: int) -> Literal:

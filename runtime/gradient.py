@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,7 +73,7 @@ class GradientFunction:
         self._last: Path | None = None
         self._hits = 0
         self._misses: list[str] = []
-        self._bound: weakref.WeakKeyDictionary[Any, GradientFunction] = weakref.WeakKeyDictionary()
+        self._bound: OrderedDict[int, tuple[Any, GradientFunction]] = OrderedDict()  # by the identity of the object
         functools.update_wrapper(self, request.function, updated=())
 
     # ------------------------------------------------------------------------------------------------- calling
@@ -143,13 +142,13 @@ class GradientFunction:
         """As a method: the gradient of the bound method."""
         if instance is None:
             return self
-        try:
-            known = self._bound.get(instance)
-        except TypeError:
-            return self._for(instance)
-        if known is None:
-            known = self._bound[instance] = self._for(instance)
-        return known
+        with self._lock:
+            known = self._bound.get(id(instance))
+            if known is None:
+                known = self._bound[id(instance)] = (instance, self._for(instance))
+                if len(self._bound) > MAXIMUM:
+                    self._bound.popitem(last=False)
+            return known[1]
 
     def _for(self, instance: Any) -> GradientFunction:
         request = self._request

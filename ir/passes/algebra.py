@@ -155,15 +155,19 @@ def operand_not_broadcast(name: str) -> Rule:
 
 
 def weak_number(name: str) -> Rule:
-    """f(dtype(c), x) = f(c, x) for a number c that takes the dtype of x by itself."""
+    """f(dtype(c), x) = f(c, x) for a number c that takes the dtype of x by itself; c may be written or computed."""
 
     def weak(builder: Builder, a: Value, b: Value) -> Value | None:
         op = BY_NAME[name]
         for place, operand in enumerate((a, b)):
             inner = _defined(builder, operand, "astype")
-            if not inner or not inner[0].type.weak:
+            if isinstance(operand.atom, Literal) and isinstance(operand.atom.value, np.floating):
+                plain = builder.value(operand.atom.value.item())
+            elif inner and inner[0].type.weak:
+                plain = inner[0]
+            else:
                 continue
-            pair = (inner[0], b) if place == 0 else (a, inner[0])
+            pair = (plain, b) if place == 0 else (a, plain)
             if op.infer(pair[0].type, pair[1].type) == op.infer(a.type, b.type):
                 result: Value = builder.emit(op, *pair)
                 return result
@@ -373,7 +377,7 @@ ADJOINT: dict[str, tuple[Rule, ...]] = {
     "add": (fold_numbers("add"), weak_number("add")),
     "subtract": (fold_numbers("subtract"), weak_number("subtract")),
     "multiply": (fold_numbers("multiply"), weak_number("multiply"), cancel_division, reuse_quotient),
-    "divide": (fold_numbers("divide"), cancel_common_factor),
+    "divide": (fold_numbers("divide"), weak_number("divide"), cancel_common_factor),
     "negative": (negate_difference,),
     "sum": (scaled_sum, sum_of_scatter),
     "index_add": (overwritten_addition,),

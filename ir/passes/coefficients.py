@@ -164,9 +164,12 @@ def _without_sign(builder: Builder, value: Value, depth: int = 4) -> Value | Non
         return None
     x, y = (Value(builder, o) for o in equation.operands)
     opposite = _without_sign(builder, x, depth - 1)
-    if opposite is None or opposite.type != x.type:
-        return None
-    return _plain(builder, equation.op.name, opposite, y)
+    if opposite is not None and opposite.type == x.type:
+        return _plain(builder, equation.op.name, opposite, y)
+    opposite = _without_sign(builder, y, depth - 1)
+    if opposite is not None and opposite.type == y.type:
+        return _plain(builder, equation.op.name, x, opposite)
+    return None
 
 
 def gather_quotient(builder: Builder, a: Value, b: Value) -> Value | None:

@@ -137,6 +137,7 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ("multiply", "weak"): (lambda e, x, y, r, c, s, i, j: e.astype(e.builder.value(0.3), dtype=DTYPES["f64"]) * x,),
     ("add", "weak"): (lambda e, x, y, r, c, s, i, j: x + e.astype(e.builder.value(0.3), dtype=DTYPES["f64"]),),
     ("subtract", "weak"): (lambda e, x, y, r, c, s, i, j: x - e.astype(e.builder.value(0.3), dtype=DTYPES["f64"]),),
+    ("divide", "weak"): (lambda e, x, y, r, c, s, i, j: x / e.astype(e.builder.value(0.3), dtype=DTYPES["f64"]),),
     ("multiply", "cancel_division"): (
         lambda e, x, y, r, c, s, i, j: (x / y) * y,
         lambda e, x, y, r, c, s, i, j: r * (x / r),
