@@ -7,6 +7,7 @@ from typing import Any
 
 from ..ir.ops.elementwise import stop_gradient as _stop_gradient
 from ..tracer.array import Tracer, wrap
+from ..tracer.structure import flatten, unflatten
 from .gradient import differentiated
 
 Argnums = int | str | tuple[int | str, ...] | list[int | str]
@@ -41,7 +42,10 @@ def value_and_grad(
 
 
 def stop_gradient(x: Any) -> Any:
-    """The value itself, constant for derivatives."""
+    """The value itself, constant for derivatives; of a structure, every array in it."""
     if isinstance(x, Tracer):
         return wrap(x._trace, x._trace.emit(_stop_gradient, x._here()))
-    return x
+    leaves, structure = flatten(x)
+    if not any(isinstance(leaf, Tracer) for leaf in leaves):
+        return x
+    return unflatten(structure, iter([stop_gradient(leaf) if isinstance(leaf, Tracer) else leaf for leaf in leaves]))

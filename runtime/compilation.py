@@ -338,7 +338,7 @@ def pullback_program(request: Request, recording: Recording, wanted: list[Target
     gradients = differentiate(builder, list(zip(recording.results, cotangents, strict=True)), wanted)
     adjoint = builder.program(request.name, [*recording.results, *gradients], recording.origin)
     count = len(recording.results)
-    shown, place = structure_text(recording.result_structure, "out", 0)
+    shown, place = structure_text(recording.result_structure, "out", 0, gradients=False)
     parts = []
     for target in wanted:
         part, place = structure_text(target.structure, target.path, place)
@@ -388,16 +388,40 @@ def static_checks(arguments: Sequence[Argument]) -> list[tuple[str, Any]]:
     return found
 
 
-def structure_text(structure: Structure, path: str, place: int) -> tuple[str, int]:
-    """An expression that builds the structure from outputs {place}, {place + 1} ...; returns the next place too."""
+def static_text(value: Any, path: str) -> str:
+    """What the function returns besides arrays, written into the text."""
+    if value is None or type(value) in (bool, int, str):
+        return repr(value).replace("{", "{{").replace("}", "}}")
+    raise GradientError(
+        explain(
+            f"the function returns {_a(type(value).__name__)} ({path}), which the generated text cannot build",
+            fix="return arrays, numbers, strings, and dicts, lists and tuples of them",
+            anchor="outputs",
+        )
+    )
+
+
+def structure_text(structure: Structure, path: str, place: int, gradients: bool = True) -> tuple[str, int]:
+    """An expression that builds the structure from outputs {place}, {place + 1} ...; returns the next place too.
+
+    The gradient of what is not an array is None.
+    """
     if structure.kind == "leaf":
         return f"{{{place}}}", place + 1
     if structure.kind == "static":
-        return "None", place
+        return ("None" if gradients else static_text(structure.value.value, path)), place
+    if structure.kind in ("namedtuple", "dataclass") and not gradients:
+        raise GradientError(
+            explain(
+                f"the function returns a {structure.kind}, which the generated text cannot build",
+                fix="return a dict, a list or a tuple",
+                anchor="outputs",
+            )
+        )
     parts = []
     for key, child in zip(structure.keys, structure.children, strict=True):
         attribute = structure.kind in ("namedtuple", "dataclass")
-        inner, place = structure_text(child, f"{path}.{key}" if attribute else f"{path}[{key!r}]", place)
+        inner, place = structure_text(child, f"{path}.{key}" if attribute else f"{path}[{key!r}]", place, gradients)
         parts.append((key, inner))
     if structure.kind == "dict":
         return "{" + ", ".join(f"{key!r}: {inner}" for key, inner in parts) + "}", place
@@ -422,7 +446,7 @@ def result_text(request: Request, wanted: list[Target], aux: Structure | None) -
         gradients = parts[0]
     if aux is None:
         return f"({{0}}, {gradients})" if request.with_value else gradients
-    carried, _ = structure_text(aux, "aux", place)
+    carried, _ = structure_text(aux, "aux", place, gradients=False)
     return f"(({{0}}, {carried}), {gradients})" if request.with_value else f"({gradients}, {carried})"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -223,7 +224,12 @@ class GradientFunction:
         return f"<tapeless {self._request.name}>"
 
     def __reduce__(self) -> Any:
-        return (_rebuild, (self._request,))
+        """By name if it is decorated in a module, as functions are; else by the function that it differentiates."""
+        name = getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(getattr(self, "__module__", ""))
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else (_rebuild, (self._request,))
 
 
 def _rebuild(request: Request) -> GradientFunction:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..ir.types import ArrayType, type_of
-from ..tracer.errors import GradientError, explain
+from ..tracer.array import Tracer
+from ..tracer.errors import GradientError, UnsupportedError, explain
 from ..tracer.structure import Structure, flatten
 from ..tracer.trace import ACTIVE
 from .binding import bind, signature_of
@@ -32,6 +33,16 @@ class Pullback:
     def __call__(self, cotangent: Any) -> tuple[Any, ...]:
         """One cotangent for each argument. GradientError when the cotangent does not fit the result."""
         leaves, structure = flatten(cotangent)
+        traced = next((leaf for leaf in leaves if isinstance(leaf, Tracer)), None)
+        if traced is not None:
+            raise UnsupportedError(
+                explain(
+                    "a pullback that was made outside of the function is called with a traced value",
+                    traced._trace.origin(),
+                    "call vjp(f, x) inside of the function, or pass what the pullback returns as an argument",
+                    "cotangents",
+                )
+            )
         if structure.kind == "static" and self._structure.kind == "leaf" and isinstance(cotangent, int):
             leaves, structure = [float(cotangent)], self._structure
         if len(leaves) != len(self._types):

@@ -27,6 +27,8 @@ def is_user_code(code: CodeType) -> bool:
     file = os.path.abspath(code.co_filename) if not code.co_filename.startswith("<") else code.co_filename
     if file.startswith(_OURS) or file.startswith("<frozen"):
         return False
+    if file.startswith(_LIBRARIES[0]):
+        return False
     return "site-packages" in file or not file.startswith(_LIBRARIES)
 
 
@@ -114,7 +116,7 @@ _FLOATS = {"float", "complex", "ndarray", "number", "inexact", "floating", "floa
 @lru_cache(maxsize=4096)
 def type_test(code: CodeType) -> int | None:
     """The line on which the code compares type(...) with that of a number or array, which no stand-in can answer."""
-    if "type" not in code.co_names:
+    if "type" not in code.co_names or "site-packages" in code.co_filename:
         return None
     tree = _tree(code.co_filename)
     lines = [line for line, *_ in code.co_positions() if line]
