@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..ir.op import BY_NAME
+from ..ir.indexing import Index
+from ..ir.passes.memory import LONGEST_CHAIN, disjoint
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
 from ..ir.types import type_of
 from .names import Allocator, describe
@@ -123,15 +125,25 @@ class Lowering:
     def _update(self, equation: Equation, target: ast.expr) -> ast.stmt:
         operands = [target, *(self.expression(_whole(o, equation)) for o in equation.operands[1:])]
         op, params = equation.op, dict(equation.params)
-        if op.name == "index_add" and params["distinct"] and self._fresh_zeros(equation.operands[0]):
+        if op.name == "index_add" and params["distinct"] and self._still_zero(equation.operands[0], params["index"]):
             op, params = BY_NAME["set_item"], {"index": params["index"]}  # what is added to 0 is written
         template = op.update_template([o.type for o in equation.operands], params)
         return _subtracted(_augmented(statement(template, operands)))
 
-    def _fresh_zeros(self, atom: Atom) -> bool:
-        definition = self.definition.get(atom) if isinstance(atom, Var) else None
-        made = self.program.equations[definition] if definition is not None else None
-        return made is not None and made.op.name == "filled" and made.params["value"] == 0
+    def _still_zero(self, atom: Atom, index: Index) -> bool:
+        """Whether nothing has been written at the index of a buffer that began as zeros."""
+        for _ in range(LONGEST_CHAIN):
+            made = self._made(atom) if isinstance(atom, Var) else None
+            if made is None:
+                return False
+            if made.op.name == "filled":
+                return bool(made.params["value"] == 0)
+            if made.op.update is None or len(made.operands) != 2:
+                return False
+            if not disjoint(made.params["index"], index, made.out.type.shape):
+                return False
+            atom = made.operands[0]
+        return False
 
     def _guard(self, equation: Equation) -> ast.stmt:
         self.guarded = True

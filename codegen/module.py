@@ -144,9 +144,14 @@ def folded(types: str) -> str:
 def _checks(signature: Signature) -> list[Item]:
     """Static arguments are part of the text: another value is another path."""
     items: list[Item] = []
-    for path, shape in signature.shapes:
-        message = f"{path} must have the shape {shape}"
-        items.append(ast.parse(f"if {path}.shape != {shape}: raise ValueError({message!r})").body[0])
+    for start in range(0, len(signature.shapes), 4):
+        some = signature.shapes[start : start + 4]
+        paths, wanted = ", ".join(path for path, _ in some), ", ".join(str(shape) for _, shape in some)
+        found = ", ".join(f"{path}.shape" for path, _ in some)
+        one = len(some) == 1
+        test = f"{found} != {wanted}" if one else f"({found}) != ({wanted})"
+        message = f"{paths} must have the shape{'' if one else 's'} {wanted}"
+        items.append(ast.parse(f"if {test}: raise ValueError({message!r})").body[0])
     for path, value in signature.checks:
         test = f"{path} is not {value!r}" if value is None or isinstance(value, bool) else f"{path} != {value!r}"
         items.append(ast.parse(f"if {test}: raise GuardMiss({path!r})").body[0])

@@ -23,7 +23,10 @@ _KINDS = {
 
 
 def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature, or (*args, **kwargs) for a callable that has none."""
+    """The signature, or (*args, **kwargs) for a callable that has none; a ufunc takes its operands alone."""
+    if isinstance(function, np.ufunc):
+        names = ("x",) if function.nin == 1 else tuple(f"x{i + 1}" for i in range(function.nin))
+        return inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_ONLY) for n in names])
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):

@@ -274,6 +274,9 @@ def compile_request(
     """Trace, differentiate, optimize, print and load. Raises what the function raises, or a TapelessError."""
     recording = record(request.function, parameters, abstract)
     wanted = targets(request, parameters, recording.arguments)
+    for argument in recording.arguments:
+        check_keys(argument.structure, argument.name)
+    check_keys(recording.result_structure, "the result")
     adjoint_of = pullback_program if request.kind == "vjp" else gradient_program
     parts = adjoint_of(request, recording, wanted)
     optimized = copy_shared_outputs(optimize(parts.adjoint), parts.fresh)
@@ -391,7 +394,7 @@ def static_checks(arguments: Sequence[Argument]) -> list[tuple[str, Any]]:
 def static_text(value: Any, path: str) -> str:
     """What the function returns besides arrays, written into the text."""
     if value is None or type(value) in (bool, int, str):
-        return repr(value).replace("{", "{{").replace("}", "}}")
+        return spelled(value)
     raise GradientError(
         explain(
             f"the function returns {_a(type(value).__name__)} ({path}), which the generated text cannot build",
@@ -399,6 +402,26 @@ def static_text(value: Any, path: str) -> str:
             anchor="outputs",
         )
     )
+
+
+def spelled(value: Any) -> str:
+    """A key or a plain value as text, with nothing in it that a template would take for a place."""
+    return repr(value).replace("{", "\\x7b").replace("}", "\\x7d").replace("|", "\\x7c")
+
+
+def check_keys(structure: Structure, path: str) -> None:
+    """Refuse dictionary keys that no text can spell."""
+    for key, child in zip(structure.keys, structure.children, strict=True):
+        parts = key if type(key) is tuple else (key,)
+        if not all(part is None or type(part) in (str, int, bool, float) for part in parts):
+            raise GradientError(
+                explain(
+                    f"{path} has the key {key!r}, {_a(type(key).__name__)}, which the generated text cannot spell",
+                    fix="use strings or integers as keys",
+                    anchor="outputs",
+                )
+            )
+        check_keys(child, path)
 
 
 def structure_text(structure: Structure, path: str, place: int, gradients: bool = True) -> tuple[str, int]:
@@ -421,10 +444,10 @@ def structure_text(structure: Structure, path: str, place: int, gradients: bool 
     parts = []
     for key, child in zip(structure.keys, structure.children, strict=True):
         attribute = structure.kind in ("namedtuple", "dataclass")
-        inner, place = structure_text(child, f"{path}.{key}" if attribute else f"{path}[{key!r}]", place, gradients)
+        inner, place = structure_text(child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]", place, gradients)
         parts.append((key, inner))
     if structure.kind == "dict":
-        return "{" + ", ".join(f"{key!r}: {inner}" for key, inner in parts) + "}", place
+        return "{" + ", ".join(f"{spelled(key)}: {inner}" for key, inner in parts) + "}", place
     if structure.kind == "list":
         return "[" + ", ".join(inner for _, inner in parts) + "]", place
     if structure.kind == "tuple":

@@ -15,12 +15,8 @@ def batchnorm_value_and_grad(x, gamma, beta):
     x: float64[8, 3], gamma: float64[3], beta: float64[3]  ->  float64, (float64[8, 3], float64[3],
         float64[3])
     """
-    if x.shape != (8, 3):
-        raise ValueError('x must have the shape (8, 3)')
-    if gamma.shape != (3,):
-        raise ValueError('gamma must have the shape (3,)')
-    if beta.shape != (3,):
-        raise ValueError('beta must have the shape (3,)')
+    if (x.shape, gamma.shape, beta.shape) != ((8, 3), (3,), (3,)):
+        raise ValueError('x, gamma, beta must have the shapes (8, 3), (3,), (3,)')
     # forward
     mu = x.mean(axis=0)
     xc = x - mu

@@ -47,12 +47,8 @@ def conv_layer_value_and_grad(x, f, b):
     x: float64[2, 3, 6, 6], f: float64[4, 3, 3, 3], b: float64[4]  ->  float64, (float64[2, 3, 6, 6],
         float64[4, 3, 3, 3], float64[4])
     """
-    if x.shape != (2, 3, 6, 6):
-        raise ValueError('x must have the shape (2, 3, 6, 6)')
-    if f.shape != (4, 3, 3, 3):
-        raise ValueError('f must have the shape (4, 3, 3, 3)')
-    if b.shape != (4,):
-        raise ValueError('b must have the shape (4,)')
+    if (x.shape, f.shape, b.shape) != ((2, 3, 6, 6), (4, 3, 3, 3), (4,)):
+        raise ValueError('x, f, b must have the shapes (2, 3, 6, 6), (4, 3, 3, 3), (4,)')
     # forward
     y = conv2d(x, f, padding=1) + b[:, None, None]
     maximum = np.maximum(y, 0)

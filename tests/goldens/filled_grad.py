@@ -41,7 +41,7 @@ def filled_value_and_grad(x):
     # line 146: out[i] = x[i] ** 2 if x[i] > 0 else np.exp(x[i])
     dx = np.zeros(4)
     dx[3] = 2 * x[3]
-    dx[2] += 4 * x[2]
-    dx[1] += 2 * exp_x_1
-    dx[0] += 2 * x[0]
+    dx[2] = 4 * x[2]
+    dx[1] = 2 * exp_x_1
+    dx[0] = 2 * x[0]
     return value, dx

@@ -13,12 +13,8 @@ def logistic_grad(x, w, y):
 
     x: float64[5, 3], w: float64[3], y: float64[5]  ->  (float64[3])
     """
-    if x.shape != (5, 3):
-        raise ValueError('x must have the shape (5, 3)')
-    if w.shape != (3,):
-        raise ValueError('w must have the shape (3,)')
-    if y.shape != (5,):
-        raise ValueError('y must have the shape (5,)')
+    if (x.shape, w.shape, y.shape) != ((5, 3), (3,), (5,)):
+        raise ValueError('x, w, y must have the shapes (5, 3), (3,), (5,)')
     # forward
     p = 1 / (1 + np.exp(-(x @ w)))
     difference = 1 - p

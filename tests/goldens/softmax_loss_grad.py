@@ -13,12 +13,8 @@ def softmax_loss_value_and_grad(w, x, t):
 
     w: float64[5, 3], x: float64[7, 5], t: int64[7]  ->  float64, float64[5, 3]
     """
-    if w.shape != (5, 3):
-        raise ValueError('w must have the shape (5, 3)')
-    if x.shape != (7, 5):
-        raise ValueError('x must have the shape (7, 5)')
-    if t.shape != (7,):
-        raise ValueError('t must have the shape (7,)')
+    if (w.shape, x.shape, t.shape) != ((5, 3), (7, 5), (7,)):
+        raise ValueError('w, x, t must have the shapes (5, 3), (7, 5), (7,)')
     # forward
     scores = x @ w
     scores = scores - scores.max(axis=1, keepdims=True)

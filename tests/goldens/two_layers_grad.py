@@ -17,18 +17,8 @@ def two_layers_value_and_grad(params, x, y):
         params['b2']: float64[2], x: float64[7, 4], y: float64[7, 2]  ->  float64, (float64[4, 5], float64[5],
         float64[5, 2], float64[2])
     """
-    if params['w1'].shape != (4, 5):
-        raise ValueError("params['w1'] must have the shape (4, 5)")
-    if params['b1'].shape != (5,):
-        raise ValueError("params['b1'] must have the shape (5,)")
-    if params['w2'].shape != (5, 2):
-        raise ValueError("params['w2'] must have the shape (5, 2)")
-    if params['b2'].shape != (2,):
-        raise ValueError("params['b2'] must have the shape (2,)")
-    if x.shape != (7, 4):
-        raise ValueError('x must have the shape (7, 4)')
-    if y.shape != (7, 2):
-        raise ValueError('y must have the shape (7, 2)')
+    if (params['w1'].shape, params['b1'].shape, params['w2'].shape, params['b2'].shape, x.shape, y.shape) != ((4, 5), (5,), (5, 2), (2,), (7, 4), (7, 2)):
+        raise ValueError("params['w1'], params['b1'], params['w2'], params['b2'], x, y must have the shapes (4, 5), (5,), (5, 2), (2,), (7, 4), (7, 2)")
     w1, b1, w2, b2 = params['w1'], params['b1'], params['w2'], params['b2']
     # forward
     h = np.tanh(x @ w1 + b1)
