@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -29,4 +30,5 @@ def load(generated: Generated, name: str, captured: tuple[np.ndarray[Any, Any], 
     namespace.update(zip(generated.captures, captured, strict=True))
     exec(compile(text, file, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]
+    weakref.finalize(function, linecache.cache.pop, file, None)
     return function

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
+import threading
+import types
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +17,11 @@ from ..tracer.structure import Structure, flatten
 from ..tracer.trace import ACTIVE
 from .binding import bind, signature_of
 from .compilation import Request
-from .gradient import GradientFunction
+from .gradient import MAXIMUM, GradientFunction
 from .nested import pullback_in_trace
 
-_known: weakref.WeakKeyDictionary[Callable[..., Any], dict[int, GradientFunction]] = weakref.WeakKeyDictionary()
+_known: OrderedDict[tuple[int, ...], GradientFunction] = OrderedDict()  # the latest, by the function's identity
+_lock = threading.Lock()
 
 
 class Pullback:
@@ -87,17 +90,23 @@ def vjp(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tu
     out, pullback = compiled(*kept)
     stages = compiled.lower(*kept)
     leaves, structure = flatten(out)
-    types = [output.type for output in stages.adjoint.outputs[: len(leaves)]]
-    return out, Pullback(pullback, structure, types, stages.source)
+    types_ = [output.type for output in stages.adjoint.outputs[: len(leaves)]]
+    return out, Pullback(pullback, structure, types_, stages.source)
 
 
 def _compiled(fun: Callable[..., Any], request: Request) -> GradientFunction:
-    """One compiled function for each function and number of arguments, for as long as the function lives."""
+    """One compiled function for each function and number of arguments; what is compiled keeps the function alive."""
     count = len(request.argnums) if isinstance(request.argnums, tuple) else 1
-    try:
-        return _known.setdefault(fun, {}).setdefault(count, GradientFunction(request))
-    except TypeError:  # a callable that cannot be referenced weakly
-        return GradientFunction(request)
+    method = isinstance(fun, types.MethodType)
+    key = (id(fun.__self__), id(fun.__func__), count) if method else (id(fun), count)  # type: ignore[attr-defined]
+    with _lock:
+        found = _known.get(key)
+        if found is None:
+            found = _known[key] = GradientFunction(request)
+        _known.move_to_end(key)
+        while len(_known) > MAXIMUM:
+            _known.popitem(last=False)
+    return found
 
 
 def _kept(value: Any) -> Any:

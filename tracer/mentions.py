@@ -39,16 +39,44 @@ def mentions(code: types.CodeType) -> Mentions:
     return Mentions(outer, frozenset(names), tuple(modules))
 
 
+def _only_written(window: list[dis.Instruction]) -> bool:
+    """Whether what is loaded first is a record that the code keeps and does not read.
+
+    `log.append(v)`, `n += 1`, `last["v"] = v` and `count["k"] += 1` change with every run, and decide nothing.
+    """
+    first, *rest = window
+    if first.opname not in _OUTER | _ATTRIBUTES:
+        return False
+    names = [i.opname for i in rest]
+    if names[:1] in (["LOAD_METHOD"], ["LOAD_ATTR"]) and rest[0].argval in ("append", "add"):
+        return not any(name in names[1:3] for name in ("STORE_FAST", "RETURN_VALUE"))
+    if names[:2] == ["LOAD_CONST", "BINARY_OP"] and rest[1].argrepr.endswith("="):
+        stores = [i for i in rest[2:4] if i.opname.startswith("STORE")]
+        return bool(stores) and stores[0].argval == first.argval
+    if names[:1] != ["LOAD_CONST"]:
+        return False
+    if names[1:2] == ["STORE_SUBSCR"]:
+        return True
+    update = ["COPY", "COPY", "BINARY_SUBSCR", "LOAD_CONST", "BINARY_OP", "SWAP", "SWAP", "STORE_SUBSCR"]
+    return names[1:9] == update
+
+
 def _scan(code: types.CodeType, names: set[str], modules: dict[str, None]) -> Iterator[Mention]:
     current: str | None = None
     chain: list[str] = []
     line = code.co_firstlineno
-    for instruction in dis.get_instructions(code):
+    instructions = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
+    for number, instruction in enumerate(instructions):
         if instruction.starts_line:
             position = instruction.positions
             line = (position.lineno if position is not None else None) or line
         if instruction.opname == "IMPORT_NAME":
             modules[str(instruction.argval)] = None
+        if _only_written(instructions[number : number + 10]):
+            if current is not None and instruction.opname not in _ATTRIBUTES:
+                yield Mention(current, tuple(chain), line)
+            current, chain = None, []
+            continue
         if instruction.opname in _ATTRIBUTES:
             names.add(str(instruction.argval))
             if current is not None:

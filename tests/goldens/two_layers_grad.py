@@ -17,8 +17,10 @@ def two_layers_value_and_grad(params, x, y):
         params['b2']: float64[2], x: float64[7, 4], y: float64[7, 2]  ->  float64, (float64[4, 5], float64[5],
         float64[5, 2], float64[2])
     """
-    if (params['w1'].shape, params['b1'].shape, params['w2'].shape, params['b2'].shape, x.shape, y.shape) != ((4, 5), (5,), (5, 2), (2,), (7, 4), (7, 2)):
-        raise ValueError("params['w1'], params['b1'], params['w2'], params['b2'], x, y must have the shapes (4, 5), (5,), (5, 2), (2,), (7, 4), (7, 2)")
+    if (params['w1'].shape, params['b1'].shape, params['w2'].shape, params['b2'].shape) != ((4, 5), (5,), (5, 2), (2,)):
+        raise ValueError("params['w1'], params['b1'], params['w2'], params['b2'] must have the shapes (4, 5), (5,), (5, 2), (2,)")
+    if (x.shape, y.shape) != ((7, 4), (7, 2)):
+        raise ValueError('x, y must have the shapes (7, 4), (7, 2)')
     w1, b1, w2, b2 = params['w1'], params['b1'], params['w2'], params['b2']
     # forward
     h = np.tanh(x @ w1 + b1)
