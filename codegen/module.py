@@ -36,6 +36,7 @@ class Signature:
     types: str
     closure: tuple[str, str] | None = None  # (name, result expression) of the nested function of a vjp
     shapes: Sequence[tuple[str, tuple[int, ...]]] = ()  # arrays that the text itself must hold to their shapes
+    written: Sequence[tuple[str, Sequence[str]]] = ()  # arrays that are written into, each with the other arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def generate(program: Program, signature: Signature, home: str, cotangents: int 
         reserved.add(signature.closure[0])
     lowering = Lowering(program, given, reserved, closure=signature.closure is not None)
     forward, backward = lowering.body(home)
-    items = _docstring(signature) + _checks(signature) + opening
+    items = _docstring(signature) + _checks(signature) + _apart(signature, captures) + opening
     lowering.guarded = lowering.guarded or bool(signature.checks)
     if signature.closure:
         items += _closure(program, signature, lowering, forward, backward, cotangents)
@@ -155,6 +156,22 @@ def _checks(signature: Signature) -> list[Item]:
     for path, value in signature.checks:
         test = f"{path} is not {value!r}" if value is None or isinstance(value, bool) else f"{path} != {value!r}"
         items.append(ast.parse(f"if {test}: raise GuardMiss({path!r})").body[0])
+    return items
+
+
+def _apart(signature: Signature, captures: Sequence[str]) -> list[Item]:
+    """What is written into was traced as memory of its own: an array that shares it would not see the writes."""
+    items: list[Item] = []
+    for path, arrays in signature.written:
+        others = [*arrays, *captures]
+        if not others:
+            continue
+        one = len(others) == 1
+        test = f"np.shares_memory({path}, {others[0]})"
+        if not one:
+            test = f"any(np.shares_memory({path}, other) for other in ({', '.join(others)}))"
+        message = f"{path} is written into and must not share memory with {' or '.join(others)}: pass {path}.copy()"
+        items.append(ast.parse(f"if {test}: raise ValueError({message!r})").body[0])
     return items
 
 

@@ -19,7 +19,7 @@ from ..ir.passes.fresh_outputs import copy_shared_outputs
 from ..ir.program import Origin, Program, Var
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, UnsupportedError, explain
-from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_back
+from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_back, written_arrays
 from ..tracer.state import Snapshot
 from ..tracer.structure import Structure, flatten
 from .binding import Parameters, give_defaults, parameters_text
@@ -187,7 +187,10 @@ def check_scalar(request: Request, recording: Recording) -> tuple[Value, Structu
         aux_structure, aux = structure.children[1], results[count:]
         structure, results = structure.children[0], results[:count]
     if structure.kind != "leaf":
-        what = "nothing" if structure.kind == "static" else f"a {structure.kind} of {len(structure.children)}"
+        what = f"a {structure.kind} of {len(structure.children)}"
+        if structure.kind == "static":
+            other = structure.value.value
+            what = "nothing" if other is None else _a(type(other).__name__)
         fix = "return one number"
         if structure.kind == "tuple" and len(structure.children) == 2 and not request.has_aux:
             fix = "has_aux=True, if the second is only carried along"
@@ -284,8 +287,10 @@ def compile_request(
     checks = static_checks(recording.arguments)
     described = describe(request, recording, wanted, parts.returned)
     text = parameters_text(parameters, signature)
-    shapes = array_shapes(recording.arguments) if abstract else []
-    shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, shapes)
+    arrays = array_shapes(recording.arguments)
+    written = [(path, [other for other, _ in arrays if other != path]) for path in written_arrays(recording)]
+    shapes = arrays if abstract else []
+    shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, shapes, written)
     generated = generate(optimized, shape, recording.origin.file, parts.cotangents)
     guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
     function = load(generated, request.name, recording.captured)

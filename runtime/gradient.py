@@ -23,6 +23,7 @@ from ..tracer.trace import ACTIVE
 from .binding import Parameters, bind, call_key, raw_key, signature_of
 from .compilation import Request, Stages, compile_request
 from .nested import gradient_in_trace
+from .overlap import check_overlap, written
 
 MAXIMUM = 128  # kinds of call that are kept
 MAXIMUM_PATHS = 32  # paths through branches that are kept for one kind of call
@@ -44,6 +45,7 @@ class Path:
 
     stages: Stages
     state: Snapshot
+    writes: tuple[int, ...] = ()  # the arguments' arrays that the function writes into
 
     def serves(self, parameters: Parameters) -> bool:
         """Whether the state is as it was and the guards pass for these arguments; nothing else is computed."""
@@ -85,6 +87,8 @@ class GradientFunction:
             if paths is not None:
                 for path in paths:
                     if path.state.holds():
+                        if path.writes:
+                            check_overlap(path.writes, bind(self._signature, args, kwargs), path.stages.captured)
                         try:
                             result = path.stages.function(*args, **kwargs)
                         except GuardMiss:
@@ -101,6 +105,8 @@ class GradientFunction:
         if trace is not None:
             return gradient_in_trace(trace, self._request, parameters)
         path = self._compile(parameters)
+        if path.writes:
+            check_overlap(path.writes, parameters, path.stages.captured)
         with self._lock:
             if len(self._calls) > MAXIMUM:
                 self._calls.clear()
@@ -119,7 +125,7 @@ class GradientFunction:
                     return path
             self._misses.append(self._reason(parameters, known))
             stages = compile_request(self._request, parameters, self._signature)
-            path = Path(stages, stages.around)
+            path = Path(stages, stages.around, written(stages.optimized))
             self._paths[key] = [path, *known][:MAXIMUM_PATHS]
             self._paths.move_to_end(key)
             while len(self._paths) > MAXIMUM:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ..ir.builder import Value
 from ..ir.ops.elementwise import positive
 from ..ir.ops.shape import copy
-from ..tracer.array import ArrayTracer, ScalarTracer, lift, wrap
+from ..tracer.array import ArrayTracer, CellTracer, ScalarTracer, lift, wrap
+from ..tracer.errors import UnsupportedError, explain
 from ..tracer.function import Argument, Recording, function_origin
 from ..tracer.place import Root
 from ..tracer.structure import Structure, flatten, rebuild, unflatten
@@ -20,12 +23,17 @@ from .compilation import Request, Target, check_scalar, differentiate, targets
 def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Recording, list[Target]]:
     """Run the function on copies of the arguments, so that whatever else uses these counts apart."""
     arguments: list[Argument] = []
+    roots: list[Root] = []
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     for name, kind, value in parameters:
         leaves, structure = flatten(value)
         values = [_separate(trace, lift(trace, leaf)) for leaf in leaves]
-        standins = [ArrayTracer(trace, Root(v)) if v.ndim else ScalarTracer(trace, Root(v)) for v in values]
+        own = [Root(v) for v in values]
+        roots += own
+        cells = [isinstance(leaf, np.ndarray) for leaf in leaves]
+        kinds = [ArrayTracer if v.ndim else CellTracer if c else ScalarTracer for v, c in zip(values, cells, strict=True)]
+        standins = [kind(trace, root) for kind, root in zip(kinds, own, strict=True)]
         arguments.append(Argument(name, structure, [v.type for v in values], values))
         rebuilt = unflatten(structure, iter(standins))
         if kind == "keyword":
@@ -38,6 +46,15 @@ def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> t
             positional.append(rebuilt)
     wanted = targets(request, parameters, arguments)
     leaves, structure = flatten(request.function(*positional, **keywords))
+    if any(root.version for root in roots):
+        raise UnsupportedError(
+            explain(
+                f"{request.name} is called inside of a traced function, and its function writes into an argument",
+                trace.origin(),
+                "x = x.copy() as the first line of the function that writes",
+                "arguments-that-are-written",
+            )
+        )
     results = [lift(trace, leaf) for leaf in leaves]
     return Recording(trace, arguments, results, structure, function_origin(request.function)), wanted
 

@@ -230,6 +230,57 @@ def test_an_attribute_that_the_code_does_not_name_costs_no_trace():
     assert g.cache_info().misses == 1
 
 
+def test_records_that_are_only_written_cost_no_trace():
+    log, counts, last, total = [], {"n": 0}, {}, 0
+    model = SimpleNamespace(calls=0, history=[], k=2.0)
+
+    def f(x):
+        nonlocal total
+        total += 1
+        log.append(1)
+        counts["n"] += 1
+        last["k"] = 3.0
+        model.calls += 1
+        model.history.append(1)
+        return x.sum() * model.k
+
+    g = grad(f)
+    for k in range(3):
+        last["k"] = float(k)
+        np.testing.assert_allclose(g(X), [2, 2, 2])
+    assert (g.cache_info().misses, len(log), counts["n"], total, model.calls) == (1, 1, 1, 1, 1)
+    model.k = 3.0
+    np.testing.assert_allclose(g(X), [3, 3, 3])
+
+
+def test_records_that_are_read_count():
+    log, counts, total = [], {"n": 0}, 0
+
+    def f(x):
+        nonlocal total
+        total += 1
+        log.append(1)
+        counts["n"] += 1
+        return x.sum() * (total + 10 * len(log) + 100 * counts["n"])
+
+    g = grad(f)
+    assert [g(X)[0] for _ in range(3)] == [111, 222, 333]
+
+
+def test_an_append_of_the_user_s_own():
+    class Chain:
+        k = 1.0
+
+        def append(self, x):
+            return x * self.k
+
+    chain = Chain()
+    g = grad(lambda x: chain.append(x).sum())
+    np.testing.assert_allclose(g(X), [1, 1, 1])
+    chain.k = 2.0
+    np.testing.assert_allclose(g(X), [2, 2, 2])
+
+
 def test_an_attribute_read_by_getattr():
     config = SimpleNamespace(k=2.0)
     g = grad(lambda x, name="k": x.sum() * getattr(config, name))

@@ -188,9 +188,9 @@ class Tracer(Likeness, Conversions, Operators):
 
     conjugate = conj
 
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         wanted = shape[0] if len(shape) == 1 else shape
-        return np.reshape(self, wanted, order=order)  # type: ignore[call-overload]
+        return np.reshape(self, wanted, order=order, copy=copy)  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> Any:
         wanted = axes[0] if len(axes) == 1 else axes or None
@@ -420,7 +420,8 @@ for _name in (
     "all any argmax argmin clip cumsum cumprod diagonal dot max mean min prod ptp repeat round squeeze std sum swapaxes "
     "take trace var ravel nonzero argsort searchsorted compress choose"
 ).split():
-    setattr(Tracer, _name, _method(_name))
+    if hasattr(np.ndarray, _name):  # NumPy 2 has no .ptp
+        setattr(Tracer, _name, _method(_name))
 
 
 def _sort_in_place(self: ArrayTracer, axis: int = -1, kind: Any = None, order: Any = None) -> None:

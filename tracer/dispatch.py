@@ -168,7 +168,7 @@ def call_function(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[s
         result = trace.emit(meaning, *operands, **keywords)
     else:
         result = compose(trace, meaning, operands, keywords)
-    return _deliver(trace, result, out, True, name) if out is not None else wrap(trace, result)
+    return _deliver(trace, result, out, True, name.removeprefix("np.")) if out is not None else wrap(trace, result)
 
 
 def compose(trace: Trace, meaning: Callable[..., Any], operands: Sequence[Any], keywords: dict[str, Any]) -> Any:

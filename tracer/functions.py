@@ -99,6 +99,8 @@ def _reshape(
 ) -> Any:
     _no_order(trace, order, "np.reshape")
     a = _array(trace, a)
+    if copy:
+        return _reshape(trace, a.copy(), shape, newshape=newshape)
     wanted = shape if shape is not None else newshape
     dims = [int(n) for n in (wanted if isinstance(wanted, tuple | list) else (wanted,))]
     if dims.count(-1) > 1:
@@ -212,6 +214,9 @@ def _concatenate(trace: Trace, arrays: Any, axis: Any = 0, out: Any = None, *, d
 @function(np.stack)
 def _stack(trace: Trace, arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
     result = wrap(trace, trace.emit(stack, *[lift(trace, a) for a in arrays], axis=int(axis)))
+    if out is not None:
+        out[...] = result
+        return out
     return result.astype(dtype) if dtype is not None else result
 
 
@@ -237,8 +242,16 @@ def _axis_slices(x: Any, axis: int, bounds: list[tuple[int, int]]) -> list[Any]:
     return [x[(*before, slice(lo, hi))] for lo, hi in bounds]
 
 
-@function(np.split, np.array_split)
+@function(np.split)
 def _split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    ary = _array(trace, ary)
+    if isinstance(indices_or_sections, int | np.integer) and ary.shape[axis] % int(indices_or_sections):
+        raise ValueError("array split does not result in an equal division")
+    return _array_split(trace, ary, indices_or_sections, axis)
+
+
+@function(np.array_split)
+def _array_split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     ary = _array(trace, ary)
     axis = normalize_axis(axis, ary.ndim)
     n = ary.shape[axis]
@@ -297,9 +310,9 @@ def _roll(trace: Trace, a: Any, shift: Any, axis: Any = None) -> Any:
     a = _array(trace, a)
     if axis is None:
         return _reshape(trace, _roll(trace, _reshape(trace, a, -1), shift, 0), a.shape)
-    pairs = zip(np.atleast_1d(shift).tolist(), np.atleast_1d(axis).tolist(), strict=True)
+    pairs = np.broadcast(shift, axis)
     for by, along in pairs:
-        along = normalize_axis(along, a.ndim)
+        along = normalize_axis(int(along), a.ndim)
         n = a.shape[along]
         cut = (n - by) % n if n else 0
         if cut:
@@ -385,6 +398,11 @@ def _copyto(trace: Trace, dst: Any, src: Any, casting: str = "same_kind", where:
     from .dispatch import check_target
 
     check_target(trace, dst, "np.copyto")
+    given = lift(trace, src)
+    if not (given.type.weak and given.dtype.kind == "i") and not np.can_cast(given.dtype, dst.dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(
+            f"Cannot cast array data from {given.dtype!r} to {dst.dtype!r} according to the rule {casting!r}"
+        )
     if where is True:
         dst[...] = src
     else:

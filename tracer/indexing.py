@@ -24,8 +24,8 @@ def encode_index(trace: Trace, shape: tuple[int, ...], key: Any) -> tuple[Index,
     index: list[Any] = []
     arrays: list[Value] = []
     for entry in entries:
-        if isinstance(entry, Tracer | np.ndarray | list | np.bool_ | bool):
-            if isinstance(entry, list):
+        if isinstance(entry, Tracer | np.ndarray | list | tuple | range | np.bool_ | bool):
+            if isinstance(entry, list | tuple | range):
                 if not any(isinstance(e, Tracer) for e in entry):
                     entry = np.asarray(entry, dtype=None if entry else np.intp)
                     value = _constant(trace, entry)

@@ -48,8 +48,8 @@ def _only_written(window: list[dis.Instruction]) -> bool:
     if first.opname not in _OUTER | _ATTRIBUTES:
         return False
     names = [i.opname for i in rest]
-    if names[:1] in (["LOAD_METHOD"], ["LOAD_ATTR"]) and rest[0].argval in ("append", "add"):
-        return not any(name in names[1:3] for name in ("STORE_FAST", "RETURN_VALUE"))
+    if names[:1] in (["LOAD_METHOD"], ["LOAD_ATTR"]) and rest[0].argval == "append":
+        return first.opname in _ATTRIBUTES  # of an outer name, what it is bound to shows
     if names[:2] == ["LOAD_CONST", "BINARY_OP"] and rest[1].argrepr.endswith("="):
         stores = [i for i in rest[2:4] if i.opname.startswith("STORE")]
         return bool(stores) and stores[0].argval == first.argval

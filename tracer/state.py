@@ -211,12 +211,15 @@ class _Search:
         space = function.__globals__
         for mention in found.outer:
             name = mention.name
+            outer = _cell(cells[name]) if name in cells else space.get(name)
+            if name in _EVERYTHING:
+                self.names.add(name)
+            if mention.chain == ("append",) and isinstance(outer, list | deque):
+                continue  # a log: written, not read
             if name in cells:
                 self._bind(name, cells[name], lambda cell=cells[name]: _cell(cell))  # type: ignore[misc]
             elif name in space:
                 self._bind(name, space, lambda space=space, name=name: space.get(name, _MISSING))  # type: ignore[misc]
-            self.names.add(name)
-            outer = _cell(cells[name]) if name in cells else space.get(name)
             self.generators += check_outer(name, outer, mention.chain, code, mention.line)
         for name in found.modules:
             for module in _imported(name):

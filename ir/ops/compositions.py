@@ -102,5 +102,11 @@ def norm(x: Value, *, ord: Any = None, axis: Axis = None, keepdims: bool = False
     flat = ord is None or (ord == 2 and len(normalize_axes(axis, x.ndim)) == 1)
     if not flat and not (ord == "fro" and len(normalize_axes(axis, x.ndim)) == 2):
         raise NotImplementedError(f"np.linalg.norm with ord={ord!r} is not differentiated yet")
+    if axis is None and x.dtype.kind == "f":  # as NumPy does it
+        from .shape import reshape
+
+        flat_x = reshape(x, shape=(x.size,)) if x.ndim != 1 else x
+        length = sqrt(flat_x @ flat_x)
+        return reshape(length, shape=(1,) * x.ndim) if keepdims else length
     squares = square(absolute(x)) if x.dtype.kind == "c" else multiply(x, x)
     return sqrt(sum_(squares, axis=axis, keepdims=keepdims))
