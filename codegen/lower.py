@@ -256,6 +256,8 @@ def _negative(operand: ast.expr) -> ast.expr:
     """-(a * b) is written -a * b: the same number to the bit."""
     if isinstance(operand, ast.BinOp) and isinstance(operand.op, ast.Mult | ast.Div):
         return ast.BinOp(_negative(operand.left), operand.op, operand.right)
+    if isinstance(operand, ast.UnaryOp) and isinstance(operand.op, ast.USub):
+        return operand.operand
     return ast.UnaryOp(ast.USub(), operand)
 
 

@@ -19,11 +19,12 @@ from ..ir.passes.fresh_outputs import copy_shared_outputs
 from ..ir.program import Origin, Program, Var
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, UnsupportedError, explain
-from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_back, written_arrays
+from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_back
 from ..tracer.state import Snapshot
 from ..tracer.structure import Structure, flatten
 from .binding import Parameters, give_defaults, parameters_text
 from .loading import load
+from .overlap import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +289,9 @@ def compile_request(
     described = describe(request, recording, wanted, parts.returned)
     text = parameters_text(parameters, signature)
     arrays = array_shapes(recording.arguments)
-    written = [(path, [other for other, _ in arrays if other != path]) for path in written_arrays(recording)]
-    shapes = arrays if abstract else []
-    shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, shapes, written)
+    apart = [(leaves[i], [other for other, _ in arrays if other != leaves[i]]) for i in written(optimized)]
+    alone = (arrays, apart) if abstract else ()  # a module has no cache and no caller that checks these
+    shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, *alone)
     generated = generate(optimized, shape, recording.origin.file, parts.cotangents)
     guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
     function = load(generated, request.name, recording.captured)
@@ -337,6 +338,16 @@ def gradient_program(request: Request, recording: Recording, wanted: list[Target
 
 def pullback_program(request: Request, recording: Recording, wanted: list[Target]) -> Parts:
     """The function's results, and the function from their cotangents to those of the arguments."""
+    for argument in recording.arguments:
+        if any(recording.trace.roots[value.atom].version for value in argument.values):
+            raise UnsupportedError(
+                explain(
+                    f"vjp of a function that writes into its argument {argument.name}",
+                    recording.origin,
+                    f"{argument.name} = {argument.name}.copy() as the first line of the function",
+                    "arguments-that-are-written",
+                )
+            )
     builder = recording.trace.builder
     trace = builder.program(request.name, recording.results, recording.origin)
     cotangents = []

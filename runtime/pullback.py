@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import types
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..ir.program import Program
 from ..ir.types import ArrayType, type_of
 from ..tracer.array import Tracer
 from ..tracer.errors import GradientError, UnsupportedError, explain
@@ -20,7 +19,6 @@ from .binding import bind, signature_of
 from .compilation import Request, Stages
 from .gradient import MAXIMUM, GradientFunction
 from .nested import pullback_in_trace
-from .overlap import check_overlap, written
 
 _known: OrderedDict[tuple[int, ...], GradientFunction] = OrderedDict()  # the latest, by the function's identity
 _lock = threading.Lock()
@@ -91,7 +89,6 @@ def vjp(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tu
     kept = tuple(_kept(primal) for primal in primals)
     stages = compiled.lower(*kept)
     out, pullback = _on_copies(stages)(*kept)
-    _write_back(stages.optimized, fun, primals, kept, stages.captured)
     leaves, structure = flatten(out)
     types_ = [output.type for output in stages.adjoint.outputs[: len(leaves)]]
     return out, Pullback(pullback, structure, types_, stages.source)
@@ -121,18 +118,6 @@ def _on_copies(stages: Stages) -> Callable[..., Any]:
     bound = types.FunctionType(function.__code__, {**function.__globals__, **copies}, function.__name__)
     bound.__defaults__, bound.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
     return bound
-
-
-def _write_back(
-    program: Program, fun: Callable[..., Any], primals: tuple[Any, ...], kept: tuple[Any, ...], captured: Sequence[Any]
-) -> None:
-    """What the function wrote into the copies of its arguments is left in the arguments."""
-    writes = written(program)
-    if writes:
-        check_overlap(writes, bind(signature_of(fun), primals, {}), captured)
-        theirs, ours = flatten(primals)[0], flatten(kept)[0]
-        for number in writes:
-            theirs[number][...] = ours[number]
 
 
 def _kept(value: Any) -> Any:

@@ -430,4 +430,6 @@ def _sort_in_place(self: ArrayTracer, axis: int = -1, kind: Any = None, order: A
 
 
 ArrayTracer.sort = _sort_in_place  # type: ignore[attr-defined]
+for _kind, _name in ((ArrayTracer, "array"), (CellTracer, "array"), (ScalarTracer, "scalar"), (NumberTracer, "number")):
+    _kind.__name__ = f"traced {_name}"  # as Python's own messages call it
 __all__ = ["ArrayTracer", "ScalarTracer", "Tracer", "index_add", "lift", "wrap"]

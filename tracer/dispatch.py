@@ -30,6 +30,7 @@ _NO_VALUE = np._NoValue  # type: ignore[attr-defined]
 def refuse(trace: Trace, what: str, reason: str = "", fix: str = "") -> UnsupportedError:
     """The error for something in NumPy that is not supported."""
     cause = f"{what} is not supported by tapeless" + (f": {reason}" if reason else "")
+    fix = fix or "say it with other NumPy functions, or call it outside and pass the result in as an argument"
     return UnsupportedError(explain(cause, trace.origin(), fix, "unsupported"))
 
 

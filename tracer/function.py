@@ -166,16 +166,6 @@ def _result(trace: Trace, leaf: Any) -> Value:
         raise GradientError(explain(f"the function returned something that is not a number or an array: {error}")) from None
 
 
-def written_arrays(recording: Recording) -> list[str]:
-    """The arrays among the arguments that the function writes into, as the paths that reach them."""
-    return [
-        path
-        for argument in recording.arguments
-        for value, (path, _) in zip(argument.values, argument.structure.paths(argument.name), strict=True)
-        if (root := recording.trace.roots.get(value.atom)) is not None and root.version
-    ]
-
-
 def write_back(recording: Recording) -> None:
     """What the function wrote into its arguments is left in the caller's arrays, as the plain call would leave it."""
     builder = recording.trace.builder
@@ -188,4 +178,4 @@ def write_back(recording: Recording) -> None:
                     builder.emit(store, value, root.value)
 
 
-__all__ = ["ACTIVE", "AbstractLeaf", "Argument", "Recording", "dispatch", "leaf_name", "record", "write_back", "written_arrays"]
+__all__ = ["ACTIVE", "AbstractLeaf", "Argument", "Recording", "dispatch", "leaf_name", "record", "write_back"]

@@ -79,8 +79,8 @@ def places_of_mask(
             continue
         if not array.ndim:
             raise UnsupportedError(explain("a single condition as an index is not supported", trace.origin(), "if c: ..."))
-        count = trace.number(trace.emit(count_nonzero, array, axis=None, keepdims=False), "the number of true entries")
+        count = trace.number(trace.emit_unnamed(count_nonzero, array, axis=None, keepdims=False), "the number of true entries")
         for axis in range(array.ndim):
             entries.append(SLOT)
-            found.append(trace.emit(mask_places, array, axis=axis, count=count))
+            found.append(trace.emit_unnamed(mask_places, array, axis=axis, count=count))
     return tuple(entries), found

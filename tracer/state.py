@@ -145,7 +145,7 @@ class _Search:
             return
         self.seen.add(id(value))
         self.kept.append(value)
-        if isinstance(value, np.ndarray):
+        if issubclass(type(value), np.ndarray):  # and no stand-in of an earlier trace
             if value.dtype.kind == "O":
                 self._children(name, self._contents(name, value, lambda a: list(a.ravel())))
             else:

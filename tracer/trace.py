@@ -121,6 +121,14 @@ class Trace:
             self.name(result, site.name)
         return result
 
+    def emit_unnamed(self, op: Op, *operands: Any, **params: Any) -> Any:
+        """As `emit`, for a step on the way to what the user named."""
+        before = len(self.builder.equations)
+        result = self.emit(op, *operands, **params)
+        if len(self.builder.equations) > before and isinstance(result.atom, Var):
+            result.atom.name, result.atom.named = "", False
+        return result
+
     def name(self, value: Value, name: str) -> None:
         """Name a value as the user does, unless it has a name already."""
         if isinstance(value.atom, Var) and not value.atom.named:

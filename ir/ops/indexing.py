@@ -68,10 +68,15 @@ def set_item(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index) -
 
 
 def distinct(arrays: tuple[Value, ...]) -> bool:
-    """Whether no place can be named twice: slices, masks and single numbers never do, nor arrays beside a range."""
+    """Whether no place can be named twice: slices, masks and single numbers never do, nor arrays beside a range,
+    nor all the places of one mask."""
     many = [a for a in arrays if a.dtype.kind != "b" and a.ndim]
     ranges = [a for a in many if a.builder.definition(a, "arange") is not None]
-    return not many or bool(ranges) and all(a.shape == ranges[0].shape for a in many)
+    if not many or (ranges and all(a.shape == ranges[0].shape for a in many)):
+        return True
+    places = [a.builder.definition(a, "mask_places") for a in many]
+    masks = {p.operands[0] for p in places if p is not None}
+    return None not in places and len(masks) == 1 and len(many) == next(iter(masks)).type.ndim
 
 
 @set_item.vjp

@@ -122,8 +122,14 @@ def subtract_negated(builder: Builder, a: Value, b: Value) -> Value | None:
 
 
 def add_twice(builder: Builder, a: Value, b: Value) -> Value | None:
-    """x + x = 2 * x."""
-    return 2 * a if _same(a, b) and a.type.inexact and not _parts_mix(builder, a) else None
+    """x + x = 2 * x; in the backward pass c * x + c * x = (2 c) * x for a number c, also where c * x has a name."""
+    if not _same(a, b) or not a.type.inexact or _parts_mix(builder, a):
+        return None
+    made = _defined(builder, a, "multiply") if builder.level > 0 else None
+    number = made[0].literal if made is not None and made[0].type.weak else None
+    if made is not None and type(number) in (int, float) and made[1].type == a.type:
+        return (2 * number) * made[1]
+    return 2 * a
 
 
 def subtract_zero(builder: Builder, a: Value, b: Value) -> Value | None:
@@ -200,6 +206,16 @@ def transpose_again(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Val
         BY_NAME["transpose"], Value(builder, equation.operands[0]), axes=tuple(inner[a] for a in axes)
     )
     return result
+
+
+def transposed_product(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Value | None:
+    """(a.T @ b).T = b.T @ a for matrices; a product that has a name stays."""
+    product = builder.definition(x, "matmul")
+    if product is None or product.out.named or any(o.type.ndim != 2 for o in product.operands) or axes != (1, 0):
+        return None
+    a, b = (Value(builder, o) for o in product.operands)
+    turned = _defined(builder, a, "transpose")
+    return builder.emit(BY_NAME["transpose"], b, axes=(1, 0)) @ turned[0] if turned else None
 
 
 def undo(name: str, param: str) -> Rule:
@@ -379,6 +395,7 @@ ADJOINT: dict[str, tuple[Rule, ...]] = {
     "multiply": (fold_numbers("multiply"), weak_number("multiply"), cancel_division, reuse_quotient),
     "divide": (fold_numbers("divide"), weak_number("divide"), cancel_common_factor),
     "negative": (negate_difference,),
+    "transpose": (transposed_product,),
     "sum": (scaled_sum, sum_of_scatter),
     "index_add": (overwritten_addition,),
 }
