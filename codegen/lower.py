@@ -60,11 +60,15 @@ class Lowering:
         backward: list[Item] = []
         block: tuple[str, int, int] | None = None
         entered = False
-        last = max((e.level for e in self.program.equations), default=0)
-        for number, equation in enumerate(self.program.equations):
+        equations = self.program.equations
+        last = max((e.level for e in equations), default=0)
+        start = len(equations)  # what stands between a gradient taken inside and the user's next line is no ending
+        while start and equations[start - 1].level == last:
+            start -= 1
+        for number, equation in enumerate(equations):
             if number in self.plan.inlined:
                 continue
-            part = backward if equation.level == last > 0 else forward
+            part = backward if equation.level == last > 0 and (self.closure or number >= start) else forward
             if part is backward and not entered:
                 entered = True
                 if self.closure:

@@ -47,6 +47,7 @@ class _Planner:
                 if isinstance(operand, Var):
                     self.uses.setdefault(operand, []).append(number)
         self.cells = {out for e in self.equations for out in e.outs if is_cell(e)}
+        self.views = {out for e in self.equations if shares_memory(e) for out in e.outs}  # and writes into them
         self.outputs = {o for o in program.outputs if isinstance(o, Var)}
         self.owner = parents(program)
         self.frozen = read_only(program, owned)
@@ -213,6 +214,8 @@ class _Planner:
         if target in self.frozen or not target.type.shape:
             return False
         root, out = self._root(target), self.equations[number].out
+        if target in self.views and out in self.outputs:
+            return False  # what is handed out is no view, of whatever buffer
         living = [v for v in members[root] if v is out or result.last_use.get(v, -1) > number]
         members[root] = living
         blocking = [v for v in living if v is not out]
@@ -238,5 +241,7 @@ class _Planner:
     def _merge(self, target: Var, out: Var, members: dict[Var, list[Var]]) -> None:
         """The result now lives in the target's buffer, and so will every view of it."""
         root = self._root(target)
+        if target in self.views:
+            self.views.add(out)
         members[root] += members.pop(out, [out])
         self.owner[out] = root

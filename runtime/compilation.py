@@ -23,6 +23,7 @@ from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_b
 from ..tracer.state import Snapshot
 from ..tracer.structure import Structure, flatten
 from .binding import Parameters, give_defaults, parameters_text
+from .held import array_shapes, static_checks
 from .loading import load
 from .overlap import written
 
@@ -377,34 +378,6 @@ def _gradient_types(request: Request, wanted: list[Target]) -> str:
 def _name_value(value: Value) -> None:
     if isinstance(value.atom, Var) and not value.atom.named:
         value.atom.name, value.atom.named = "value", True
-
-
-def array_shapes(arguments: Sequence[Argument]) -> list[tuple[str, tuple[int, ...]]]:
-    """The arrays among the arguments: a text that no cache chooses by shape has to check them by itself."""
-    return [
-        (path, type_.shape)
-        for argument in arguments
-        for (path, _), type_ in zip(argument.structure.paths(argument.name), argument.types, strict=True)
-        if type_.shape
-    ]
-
-
-def static_checks(arguments: Sequence[Argument]) -> list[tuple[str, Any]]:
-    """Arguments whose values are part of the text, where they can be written down and compared."""
-    found: list[tuple[str, Any]] = []
-
-    def visit(structure: Structure, path: str) -> None:
-        if structure.kind == "static":
-            value = structure.value.value
-            if value is None or type(value) in (bool, int, str):
-                found.append((path, value))
-        for key, child in zip(structure.keys, structure.children, strict=True):
-            attribute = structure.kind in ("namedtuple", "dataclass")
-            visit(child, f"{path}.{key}" if attribute else f"{path}[{key!r}]")
-
-    for argument in arguments:
-        visit(argument.structure, argument.name)
-    return found
 
 
 def static_text(value: Any, path: str) -> str:

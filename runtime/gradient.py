@@ -17,8 +17,8 @@ from ..ir.interp import evaluate
 from ..ir.ops.effects import GuardMiss
 from ..ir.passes.dead_code import guards_only
 from ..tracer.errors import TracingError, explain
-from ..tracer.structure import flatten
 from ..tracer.state import Snapshot
+from ..tracer.structure import flatten
 from ..tracer.trace import ACTIVE
 from .binding import Parameters, bind, call_key, raw_key, signature_of
 from .compilation import Request, Stages, compile_request
@@ -101,6 +101,7 @@ class GradientFunction:
     def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call inside of a trace, or one of a kind that no compiled path serves yet."""
         trace = ACTIVE.get()
+        self._signature = signature_of(self._request.function)  # whose defaults may have been replaced
         parameters = bind(self._signature, args, kwargs)
         if trace is not None:
             return gradient_in_trace(trace, self._request, parameters)

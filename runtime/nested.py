@@ -18,6 +18,7 @@ from ..tracer.structure import Structure, flatten, rebuild, unflatten
 from ..tracer.trace import Trace
 from .binding import Parameters
 from .compilation import Request, Target, check_scalar, differentiate, targets
+from .cotangents import check_cotangent_shape, cotangent_leaves
 
 
 def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Recording, list[Target]]:
@@ -32,7 +33,8 @@ def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> t
         own = [Root(v) for v in values]
         roots += own
         cells = [isinstance(leaf, np.ndarray) for leaf in leaves]
-        kinds = [ArrayTracer if v.ndim else CellTracer if c else ScalarTracer for v, c in zip(values, cells, strict=True)]
+        pairs = zip(values, cells, strict=True)
+        kinds = [ArrayTracer if v.ndim else CellTracer if cell else ScalarTracer for v, cell in pairs]
         standins = [kind(trace, root) for kind, root in zip(kinds, own, strict=True)]
         arguments.append(Argument(name, structure, [v.type for v in values], values))
         rebuilt = unflatten(structure, iter(standins))
@@ -83,8 +85,10 @@ def pullback_in_trace(trace: Trace, request: Request, parameters: Parameters) ->
     recording, wanted = record_in_trace(trace, request, parameters)
 
     def pullback(cotangent: Any) -> Any:
-        leaves, _ = flatten(cotangent)
-        seeds = list(zip(recording.results, (lift(trace, leaf) for leaf in leaves), strict=True))
+        leaves = [lift(trace, leaf) for leaf in cotangent_leaves(cotangent, recording.result_structure)]
+        for result, leaf in zip(recording.results, leaves, strict=True):
+            check_cotangent_shape(leaf.shape, result.shape)
+        seeds = list(zip(recording.results, leaves, strict=True))
         return tuple(_differentiated(trace, seeds, wanted))
 
     return unflatten(recording.result_structure, (wrap(trace, v) for v in recording.results)), pullback

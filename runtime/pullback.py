@@ -12,11 +12,12 @@ import numpy as np
 
 from ..ir.types import ArrayType, type_of
 from ..tracer.array import Tracer
-from ..tracer.errors import GradientError, UnsupportedError, explain
+from ..tracer.errors import UnsupportedError, explain
 from ..tracer.structure import Structure, flatten
 from ..tracer.trace import ACTIVE
 from .binding import bind, signature_of
 from .compilation import Request, Stages
+from .cotangents import check_cotangent_shape, cotangent_leaves
 from .gradient import MAXIMUM, GradientFunction
 from .nested import pullback_in_trace
 
@@ -35,7 +36,7 @@ class Pullback:
 
     def __call__(self, cotangent: Any) -> tuple[Any, ...]:
         """One cotangent for each argument. GradientError when the cotangent does not fit the result."""
-        leaves, structure = flatten(cotangent)
+        leaves = cotangent_leaves(cotangent, self._structure)
         traced = next((leaf for leaf in leaves if isinstance(leaf, Tracer)), None)
         if traced is not None:
             raise UnsupportedError(
@@ -46,30 +47,13 @@ class Pullback:
                     "cotangents",
                 )
             )
-        if structure.kind == "static" and self._structure.kind == "leaf" and isinstance(cotangent, int):
-            leaves, structure = [float(cotangent)], self._structure
-        if len(leaves) != len(self._types):
-            raise GradientError(
-                explain(
-                    f"the cotangent has {len(leaves)} array(s), the function's result has {len(self._types)}",
-                    fix="pass a cotangent with the structure of the result",
-                    anchor="cotangents",
-                )
-            )
         cast = [self._fit(leaf, type_) for leaf, type_ in zip(leaves, self._types, strict=True)]
         result: tuple[Any, ...] = self._function(*cast)
         return result
 
     def _fit(self, leaf: Any, type_: ArrayType) -> Any:
         given = type_of(leaf)
-        if given.shape != type_.shape:
-            raise GradientError(
-                explain(
-                    f"the cotangent has shape {given.shape}, the function's result {type_.shape}",
-                    fix=f"np.broadcast_to(cotangent, {type_.shape})",
-                    anchor="cotangents",
-                )
-            )
+        check_cotangent_shape(given.shape, type_.shape)
         if type_.weak or (given.dtype == type_.dtype and not given.weak):
             return leaf
         return np.asarray(leaf, dtype=type_.dtype)[()]

@@ -207,7 +207,7 @@ def test_arguments_of_the_wrong_kind():
         grad(lambda x: x.sum(), "z")(X)
     with pytest.raises(GradientError, match=r"(?s)it is an int.*Try: pass 3.0 instead of 3"):
         grad(lambda x: x * 1.0)(3)
-    with pytest.raises(GradientError, match=r"(?s)p\['n'\] does not exist: it is an array of int64.*Try: pass p\['n'\]"):
+    with pytest.raises(GradientError, match=r"(?s)p\['n'\] does not exist: it is an array of int.*Try: pass p\['n'\]"):
         grad(lambda p: p["w"].sum())({"w": X, "n": np.arange(3)})
 
 

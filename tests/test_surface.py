@@ -296,6 +296,27 @@ def test_cotangents_that_do_not_fit(cotangent):
         pull(cotangent)
 
 
+def test_cotangents_are_matched_by_key():
+    def f(x):
+        return {"a": x, "b": x * 2, "n": 3}
+
+    _, pull = vjp(f, X)
+    np.testing.assert_allclose(pull({"b": X, "a": X * 10, "n": None})[0], 12 * X)
+    for wrong in ({"a": X, "b": X}, {"a": X, "c": X, "n": 3}, [X, X, 3], X):
+        with pytest.raises(GradientError, match=r"(?s)cotangent.*Try: "):
+            pull(wrong)
+
+    def g(x):
+        return (vjp(f, x)[1]({"b": x, "a": x * 10, "n": 3})[0] ** 2).sum()
+
+    np.testing.assert_allclose(grad(g)(X), 288 * X)
+
+
+def test_cotangents_inside_are_not_broadcast():
+    with pytest.raises(GradientError, match=r"(?s)cotangent has shape.*Try: "):
+        grad(lambda x: vjp(lambda y: y * 2, x)[1](1.0)[0].sum())(X)
+
+
 def test_check_grads_passes_and_fails_with_a_report():
     check_grads(product, (X, Y), order=2)
     with pytest.raises(AssertionError) as caught:
@@ -414,6 +435,21 @@ def test_gradients_of_closures_over_outer_values():
         return (inner(x) ** 2).sum()
 
     check_grads(f, (X,))
+
+
+def test_a_branch_on_an_inner_gradient():
+    g = grad(lambda x: x * x if grad(lambda y: y**2)(x) > 0 else x * 5)
+    assert [g(2.0), g(-1.0), g(3.0)] == [4.0, 5.0, 6.0]
+
+
+def test_what_stands_beside_an_inner_gradient():
+    def f(x):
+        d = grad(lambda y: (y**3).sum())(x)
+        return x.sum() * 2, d * x
+
+    found, aux = grad(f, has_aux=True)(X)
+    np.testing.assert_allclose(found, [2, 2, 2])
+    np.testing.assert_allclose(aux, 3 * X**3)
 
 
 def test_vjp_and_value_and_grad_within():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -20,6 +21,7 @@ from .indexing import added_dims, encode_index, places_of_mask
 from .likeness import ArrayLikeness, Likeness, NumberLikeness, ScalarLikeness
 from .operators import InPlaceOperators, Operators
 from .place import Place, Root, View
+from .site import called_name, is_user_code
 from .trace import ACTIVE, Trace
 
 
@@ -94,14 +96,20 @@ class Tracer(Likeness, Conversions, Operators):
             return "<traced value of a call that has ended>"
         return f"<traced {self._type}>"
 
+    def __str__(self) -> str:
+        frame = sys._getframe(1)
+        if self._home.closed or not is_user_code(frame.f_code) or called_name(frame) == "print":
+            return repr(self)
+        return format(self)
+
     def __format__(self, spec: str) -> str:
-        if not spec:
+        if self._home.closed:
             return repr(self)
         raise TracingError(
             explain(
                 "a traced value has no digits to print",
                 self._trace.origin(),
-                "print the value outside of the function, or use value_and_grad",
+                "print(x) to see its type, or return the value with has_aux=True",
                 "formatting",
             )
         )

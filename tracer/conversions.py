@@ -93,7 +93,7 @@ class Conversions:
         if args:
             if len(args) == 1 and self.ndim > 1 and not isinstance(args[0], tuple):
                 args = np.unravel_index(int(args[0]), self.shape)
-            element = self[args[0] if len(args) == 1 else tuple(args)]
+            element = self[args[0] if len(args) == 1 else tuple(args)]  # type: ignore[index]
             return element.item()
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
@@ -106,4 +106,4 @@ class Conversions:
 
     def tolist(self) -> Any:
         """Nested lists of traced Python numbers."""
-        return [row.tolist() for row in self] if self.ndim else self.item()
+        return [row.tolist() for row in self] if self.ndim else self.item()  # type: ignore[attr-defined]

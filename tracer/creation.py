@@ -182,7 +182,7 @@ def _replacement(name: str) -> Callable[..., Any]:
         trace = ACTIVE.get()
         if trace is None:
             return original(*args, **kwargs)
-        caller = sys._getframe(1)  # compiled code, as NumPy's random generators, calls np.empty without a frame of its own
+        caller = sys._getframe(1)  # of compiled code, which has no frame of its own, this is the user's
         if not is_recorded_code(caller.f_code) or called_name(caller) != name:
             return original(*args, **kwargs)
         result = traced(trace, *args, **kwargs)

@@ -19,10 +19,10 @@ from ..ir.program import Origin
 from .errors import TracingError, explain
 from .site import place_of, type_test
 
-_CLOCK_NAMES = [
-    f"{name}{suffix}" for name in ("time", "perf_counter", "monotonic", "process_time", "thread_time") for suffix in ("", "_ns")
-]
-_CLOCKS = [getattr(time, name) for name in _CLOCK_NAMES if hasattr(time, name)] + [os.urandom, uuid.uuid1, uuid.uuid4]
+_KINDS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
+_NAMES = [f"{kind}{suffix}" for kind in _KINDS for suffix in ("", "_ns")]
+_CLOCKS: list[Any] = [getattr(time, name) for name in _NAMES if hasattr(time, name)]
+_CLOCKS += [os.urandom, uuid.uuid1, uuid.uuid4]
 _NOW = {"now", "today", "utcnow"}
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)
 _GLOBAL = np.random.mtrand._rand  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ def check_outer(
     if isinstance(value, _ITERATORS) or (isinstance(value, Iterator) and type(value).__module__ == "itertools"):
         raise TracingError(
             explain(
-                f"the function reads from {shown or 'an iterator'}, a {type(value).__name__} that gives something else on each call",
+                f"the function reads from {shown}, a {type(value).__name__} that gives something else on each call",
                 place_of(code, line),
                 "pass the values in as an argument, or keep them in a list",
                 "draws-and-clocks",
@@ -71,11 +71,9 @@ def check_outer(
     return []
 
 
-_ITERATORS = (
-    types.GeneratorType,
-    *(type(iter(one)) for one in ([], (), {}, {}.values(), {}.items(), set(), "", range(0))),
-    *(type(one) for one in (map(str, ()), zip(), filter(None, ()), enumerate(()), reversed([]))),
-)
+_SOME: tuple[Any, ...] = ([], (), {}, {}.values(), {}.items(), set(), "", range(0))
+_MADE: tuple[Any, ...] = (map(str, ()), zip(), filter(None, ()), enumerate(()), reversed([]))
+_ITERATORS = (types.GeneratorType, *(type(iter(one)) for one in _SOME), *map(type, _MADE))
 
 
 def check_types(code: types.CodeType) -> None:

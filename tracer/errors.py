@@ -13,7 +13,8 @@ def explain(cause: str, origin: Origin | None = None, fix: str = "", anchor: str
     """The message of every error: cause, place, expression, `Try:` line and the page that says more."""
     lines = [cause]
     if origin is not None:
-        lines.append(f"  in {origin.function} at {origin.file}:{origin.line}:  {origin.statement}")
+        place = f"  in {origin.function} at {origin.file}:{origin.line}"
+        lines.append(f"{place}:  {origin.statement}" if origin.statement else place)
         if origin.expression and origin.expression != origin.statement:
             lines.append(f"  expression: {origin.expression}")
     if fix:

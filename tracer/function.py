@@ -17,8 +17,8 @@ from ..ir.types import ArrayType, type_of
 from . import dispatch  # whose tables name NumPy's functions, before any of them is replaced
 from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift
 from .creation import creation_recorded
-from .errors import GradientError, TracingError, explain, refusals_are_final
 from .draws import draws_refused
+from .errors import GradientError, TracingError, explain, refusals_are_final
 from .place import Root
 from .state import Snapshot, snapshot
 from .structure import Structure, flatten, unflatten

@@ -399,7 +399,8 @@ def _copyto(trace: Trace, dst: Any, src: Any, casting: str = "same_kind", where:
 
     check_target(trace, dst, "np.copyto")
     given = lift(trace, src)
-    if not (given.type.weak and given.dtype.kind == "i") and not np.can_cast(given.dtype, dst.dtype, casting):  # type: ignore[arg-type]
+    number = given.type.weak and given.dtype.kind == "i"
+    if not number and not np.can_cast(given.dtype, dst.dtype, casting):  # type: ignore[arg-type]
         raise TypeError(
             f"Cannot cast array data from {given.dtype!r} to {dst.dtype!r} according to the rule {casting!r}"
         )

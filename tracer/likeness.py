@@ -50,7 +50,7 @@ class Likeness:
                 explain(
                     f"the attribute .{name} of an array is not supported by tapeless",
                     self._trace.origin(),
-                    _HINTS.get(name, f"do without .{name} inside of the function, or pass what it gives as an argument"),
+                    _HINTS.get(name, f"do without .{name} in the function, or pass what it gives as an argument"),
                     "unsupported",
                 )
             )
@@ -78,7 +78,7 @@ class ArrayLikeness(Likeness):
 
     __slots__ = ()
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return np.ndarray
 
@@ -90,7 +90,7 @@ class ScalarLikeness(Likeness):
     _names = _SCALAR_NAMES
     _type: Any
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         type_ = self._type
         return PYTHON_TYPE[type_.dtype.kind] if type_.weak else type_.dtype.type

@@ -1,4 +1,4 @@
-"""What a function's code mentions: the outer names that it loads, the attributes that it reads, the modules it imports."""
+"""What a function's code mentions: outer names that it loads, attributes that it reads, modules that it imports."""
 
 from __future__ import annotations
 

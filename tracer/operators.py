@@ -102,7 +102,8 @@ class Operators:
     def __ne__(self, other: object) -> Any:
         return self._binary(np.not_equal, self, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        raise TypeError("unhashable")  # Likeness says of what
 
     def __neg__(self) -> Any:
         return self._unary(np.negative)

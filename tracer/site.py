@@ -110,7 +110,7 @@ def place_of(code: CodeType | None, line: int) -> Origin | None:
     return Origin(os.path.basename(code.co_filename), line, code.co_name, text)
 
 
-_FLOATS = {"float", "complex", "ndarray", "number", "inexact", "floating", "float16", "float32", "float64", "complex128"}
+_FLOATS = {"float", "complex", "ndarray", "number", "inexact", "floating", "float16", "float32", "float64"}
 
 
 @lru_cache(maxsize=4096)

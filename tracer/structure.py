@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,11 +97,9 @@ class _Static:
         self.value = value
         self._key: Any = (type(value), id(value))
         if type(value).__module__.partition(".")[0] in _BY_VALUE:
-            try:
+            with suppress(TypeError, ValueError):
                 hash(value)
                 self._key = (type(value), value, repr(value) if isinstance(value, float) else None)
-            except TypeError:
-                pass
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Static) and self._key == other._key

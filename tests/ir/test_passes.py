@@ -148,6 +148,9 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, r, c, s, i, j: (r * x) / r,
     ),
     ("negative", "negate_difference"): (lambda e, x, y, r, c, s, i, j: -(x - r),),
+    ("transpose", "transposed_product"): (
+        lambda e, x, y, r, c, s, i, j: e.transpose(e.transpose(x, axes=(1, 0)) @ y, axes=(1, 0)),
+    ),
     ("sum", "scaled_sum"): (
         lambda e, x, y, r, c, s, i, j: e.sum(2 * x, axis=0),
         lambda e, x, y, r, c, s, i, j: e.sum(x / 4, axis=None),
