@@ -282,7 +282,9 @@ def _plain_literal(equation: Equation, place: int) -> Literal:
         return literal
     value = literal.value.item() if isinstance(literal.value, np.generic) else literal.value
     candidates = [value]
-    if isinstance(value, float) and equation.level > 0 and value.is_integer() and abs(value) < 2**53:
+    others = [o for o in equation.operands if not isinstance(o, Literal)]
+    whole = isinstance(value, float) and (others or equation.op.name == "divide")  # 1 / 7, but no 2 + 2
+    if whole and equation.level > 0 and value.is_integer() and abs(value) < 2**53:
         if equation.op.name in _WHOLE and repr(value) != "-0.0":
             candidates.insert(0, int(value))
     for candidate in candidates:

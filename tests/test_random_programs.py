@@ -174,7 +174,11 @@ def check_elsewhere(function: Any, compiled: Any, arguments: list[Any]) -> None:
 def check_pullback(function: Any, arguments: list[Any], gradient: Any) -> None:
     """vjp gives the same gradient, at each call of the pullback."""
     given_ = copies(arguments)
-    _, pullback = vjp(function, *given_)
+    try:
+        _, pullback = vjp(function, *given_)
+    except TapelessError as error:
+        assert "writes into its argument" in str(error)  # noqa: PT017
+        return
     for a in given_:
         if isinstance(a, np.ndarray):
             a[...] = 0

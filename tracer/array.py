@@ -58,7 +58,7 @@ class Tracer(Likeness, Conversions, Operators):
     def _settle(self, place: View) -> None:
         """Find out which views on the way to the root share memory: a write makes the difference visible."""
         for view in list(place.uncertain()):
-            if self._home.shares_memory(view.parent.read(), view.params["shape"]):
+            if self._home.shares_memory(view):
                 view.decided = True
             else:
                 view.detach()
@@ -168,7 +168,10 @@ class Tracer(Likeness, Conversions, Operators):
 
     @property
     def flat(self) -> Any:
-        return np.ravel(self)  # type: ignore[call-overload]
+        flat = np.reshape(self, -1)  # type: ignore[call-overload]
+        if isinstance(flat._place, View):
+            flat._place.decided = True  # it writes through, whatever the layout
+        return flat
 
     def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
         value = self._here()
@@ -177,12 +180,13 @@ class Tracer(Likeness, Conversions, Operators):
             raise TypeError(f"Cannot cast array data from {value.dtype!r} to {wanted!r} according to the rule {casting!r}")
         if value.dtype == wanted and not copy:
             return self
-        return wrap(self._trace, self._trace.emit(astype, value, dtype=wanted))
+        made = self._trace.emit(astype, value, dtype=wanted)
+        return wrap(self._trace, made, contiguous=order == "C" and self.ndim > 0, like=self._place if self.ndim else None)
 
     def copy(self, order: str = "C") -> Any:
         """A buffer of its own with the same value."""
-        if order != "C":  # the layout of the original, which decides what a reshape of the copy shares
-            return wrap(self._trace, self._trace.emit(BY_NAME["copy"], self._here()))
+        if order != "C" and self.ndim > 1:  # the layout decides what a reshape of the copy shares
+            return wrap(self._trace, self._here(), like=self._place)
         return wrap(self._trace, self._here(), contiguous=self.ndim > 0 or isinstance(self, CellTracer))
 
     def __copy__(self) -> Any:
@@ -254,7 +258,7 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
             return self._view("expand_dims", axis=added)
         return self._view("getitem", index=index)
 
-    def _view(self, op: str, **params: Any) -> Any:
+    def _view(self, op: str, flat: bool = False, **params: Any) -> Any:
         """A view; its first read is recorded here, where the user wrote it."""
         trace = self._trace
         if trace is not self._home:
@@ -264,7 +268,7 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
         scalar = op == "getitem" and Ellipsis not in params["index"]
         if op == "getitem" and not scalar and self.ndim == sum(isinstance(e, int) for e in params["index"]):
             params["index"] = full_index(params["index"], self.ndim, ())
-        place = View(self._place, op, **params)
+        place = View(self._place, op, flat, **params)
         value = trace.emit(BY_NAME[op], self._place.read(), **params)
         place._value, place._seen = value, place.root.version
         if value.ndim == 0:
@@ -368,10 +372,13 @@ class CellTracer(ArrayLikeness, ScalarTracer, InPlaceOperators):
     fill = ArrayTracer.fill
 
 
-def wrap(trace: Trace, value: Value, contiguous: bool = False) -> Any:
-    """A value as a stand-in with a buffer of its own; a 0-d integer that no argument decides is a plain number."""
+def wrap(trace: Trace, value: Value, contiguous: bool = False, like: Place | None = None) -> Any:
+    """A value as a stand-in with a buffer of its own; a 0-d integer that no argument decides is a plain number.
+
+    The buffer lies in C order if `contiguous`, or as the place `like`; else as the operation that made it decides.
+    """
     if value.ndim:
-        return ArrayTracer(trace, Root(value, contiguous))
+        return ArrayTracer(trace, Root(value, contiguous, like))
     if contiguous:
         return CellTracer(trace, Root(value, contiguous))
     constant = trace.constant(value)

@@ -18,9 +18,10 @@ import numpy as np
 from ..ir.builder import Value
 from ..ir.ops.elementwise import astype
 from ..ir.ops.shape import arange, constant, filled, full, stack
-from .array import Tracer, lift, wrap
+from .array import ArrayTracer, Tracer, lift, wrap
 from .draws import frozen_draw
 from .errors import UnsupportedError, explain
+from .place import Place, Root
 from .site import called_name, is_recorded_code
 from .trace import ACTIVE, Trace
 
@@ -106,16 +107,20 @@ def _arange(trace: Trace, *args: Any, **kwargs: Any) -> Any:
 
 
 def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **rest: Any) -> Any:
-    if rest.pop("order", "K") not in ("K", "C", "A") or rest.pop("subok", False) or rest or not _numeric(dtype):
+    order = rest.pop("order", "K")
+    if order not in ("K", "C", "A") or rest.pop("subok", False) or rest or not _numeric(dtype):
         return NotImplemented
+    like: Place | None = None
     if isinstance(object, Tracer):
         value = object._here()
         if not copy and ndmin == 0 and (dtype is None or np.dtype(dtype) == value.dtype):
             return object
+        like = object._place
     elif isinstance(object, np.ndarray):
         if copy is not True or type(object) is not np.ndarray or object.dtype.kind not in "fciub":
             return NotImplemented
         value = lift(trace, object)
+        like = Root(value)
     elif isinstance(object, list | tuple):
         if not contains_tracer(object):
             plain = np.asarray(object)
@@ -128,16 +133,27 @@ def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, nd
         value = trace.emit(astype, value, dtype=np.dtype(dtype))
     elif value.type.weak:
         value = trace.emit(astype, value, dtype=value.dtype)
-    result = wrap(trace, value, contiguous=True)
+    ordered = like is None or order == "C" or value.ndim < 2
+    result = wrap(trace, value, contiguous=True) if ordered else wrap(trace, value, like=like)
     if ndmin > value.ndim:
         result = np.reshape(result, (1,) * (ndmin - value.ndim) + value.shape)
     return result
 
 
 def _asarray(trace: Trace, a: Any, dtype: Any = None, order: Any = None, **rest: Any) -> Any:
-    if type(a) is np.ndarray or rest:
+    if type(a) is np.ndarray or rest or order not in (None, "K", "A"):
         return NotImplemented
     return _array(trace, a, dtype, copy=None)
+
+
+def _ascontiguousarray(trace: Trace, a: Any, dtype: Any = None, **rest: Any) -> Any:
+    """The array itself if it lies in C order, else a copy."""
+    if type(a) is np.ndarray or rest:
+        return NotImplemented
+    a = _array(trace, a, dtype, copy=None)
+    if not isinstance(a, ArrayTracer) or a._place.contiguous:
+        return a
+    return a._view("reshape", flat=True, shape=a.shape)
 
 
 def _eye(trace: Trace, N: Any, *args: Any, **kwargs: Any) -> Any:
@@ -164,7 +180,7 @@ _REPLACEMENTS: dict[str, Callable[..., Any]] = {
     "arange": _arange,
     "array": _array,
     "asarray": _asarray,
-    "ascontiguousarray": _asarray,
+    "ascontiguousarray": _ascontiguousarray,
     "eye": _eye,
     "identity": _eye,
 }

@@ -117,7 +117,9 @@ def _reshape(
 
 @function(np.ravel)
 def _ravel(trace: Trace, a: Any, order: str = "C") -> Any:
-    return _reshape(trace, a, -1, order)
+    _no_order(trace, order, "np.ravel")
+    a = _array(trace, a)
+    return _view(trace, a, "reshape", flat=True, shape=(a.size,))
 
 
 @function(np.transpose)
@@ -412,24 +414,36 @@ def _copyto(trace: Trace, dst: Any, src: Any, casting: str = "same_kind", where:
 
 @function(np.zeros_like)
 def _zeros_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return _new(trace, a, 0, dtype, shape)
+    return _new(trace, a, 0, dtype, shape, order)
 
 
 @function(np.empty_like)
 def _empty_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return _new(trace, a, 0, dtype, shape)
+    return _new(trace, a, 0, dtype, shape, order)
 
 
 @function(np.ones_like)
 def _ones_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return _new(trace, a, 1, dtype, shape)
+    return _new(trace, a, 1, dtype, shape, order)
 
 
-def _new(trace: Trace, like: Any, value: Any, dtype: Any, shape: Any) -> Any:
+def _new(trace: Trace, like: Any, value: Any, dtype: Any, shape: Any, order: str) -> Any:
     like = _array(trace, like)
     wanted = like.shape if shape is None else tuple(np.atleast_1d(shape).tolist())
     chosen = np.dtype(dtype) if dtype is not None else like.dtype
-    return wrap(trace, trace.emit(filled, value=value, shape=wanted, dtype=chosen), contiguous=True)
+    made = trace.emit(filled, value=value, shape=wanted, dtype=chosen)
+    return wrap(trace, made, **_laid_out(trace, like, shape, order))
+
+
+def _laid_out(trace: Trace, like: Any, shape: Any, order: str) -> dict[str, Any]:
+    """How NumPy lays out an array made like another one: in C order, or as that one lies."""
+    if order == "C" or like.ndim < 2 or like._place.contiguous or (shape is not None and np.size(shape) != like.ndim):
+        return {"contiguous": True}
+    if shape is not None or order not in ("K", "A"):
+        raise UnsupportedError(
+            explain("the layout of this new array depends on another one's", trace.origin(), "order='C'", "unsupported")
+        )
+    return {"like": like._place}
 
 
 @function(np.full_like)
@@ -439,9 +453,11 @@ def _full_like(
     a = _array(trace, a)
     wanted = a.shape if shape is None else tuple(np.atleast_1d(shape).tolist())
     value = lift(trace, fill_value)
-    result = wrap(trace, trace.emit(full, value, shape=wanted), contiguous=True)
     chosen = np.dtype(dtype) if dtype is not None else a.dtype
-    return result if result.dtype == chosen else result.astype(chosen)
+    made = trace.emit(full, value, shape=wanted)
+    if made.dtype != chosen:
+        made = trace.emit(astype, made, dtype=chosen)
+    return wrap(trace, made, **_laid_out(trace, a, shape, order))
 
 
 # -------------------------------------------------------------------------------------------------------- products

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ..ir.builder import Value
 from ..ir.indexing import Index
@@ -14,12 +15,14 @@ from ..ir.ops.shape import broadcast_to, expand_dims, flip, reshape, squeeze, tr
 class Root:
     """One buffer of its own."""
 
-    __slots__ = ("contiguous", "value", "version")
+    __slots__ = ("contiguous", "first", "like", "value", "version")
 
-    def __init__(self, value: Value, contiguous: bool = False) -> None:
+    def __init__(self, value: Value, contiguous: bool = False, like: Place | None = None) -> None:
         self.value = value
+        self.first = value  # what it was made with: that fixed its layout
+        self.like = like  # the place whose layout it was made in
         self.version = 0
-        self.contiguous = contiguous  # known to be in C order, so that a reshape of it is a view
+        self.contiguous = contiguous or (like is not None and like.contiguous)  # in C order: a reshape of it is a view
 
     @property
     def root(self) -> Root:
@@ -39,11 +42,12 @@ class View:
     A reshape may turn out to be a copy; then it is detached and has a buffer of its own.
     """
 
-    __slots__ = ("_own", "_seen", "_value", "decided", "op", "params", "parent")
+    __slots__ = ("_own", "_seen", "_value", "decided", "flat", "op", "params", "parent")
 
-    def __init__(self, parent: Place, op: str, **params: object) -> None:
+    def __init__(self, parent: Place, op: str, flat: bool = False, **params: Any) -> None:
         self.parent = parent
         self.op = op
+        self.flat = flat  # a reshape as ravel does it: a copy of whatever is not in C order
         self.params = params
         self.decided = False  # an uncertain view was found to share memory
         self._own: Root | None = None

@@ -143,6 +143,7 @@ def _called_name(code: CodeType, instruction: int) -> str:
     if statement is None:
         return ""
     found = _expression(statement, (line, column, end_line, end_column), linecache.getlines(code.co_filename))
+    found = found.value if isinstance(found, ast.Expr) else found
     called = found.func if isinstance(found, ast.Call) else None
     return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from ..ir.builder import Builder, Value
 from ..ir.interp import evaluate_equation
-from ..ir.op import Op
-from ..ir.ops.effects import guard, is_contiguous
+from ..ir.op import BY_NAME, Op
+from ..ir.ops.effects import guard, has_strides, is_contiguous
 from ..ir.program import Atom, Equation, Literal, Origin, Var
 from ..ir.types import ArrayType, dtype_name, type_of
 from .errors import LeakedTracerError, TracingError, UnsupportedError, explain
-from .place import Root
+from .place import Place, Root, View
 from .site import current_site, name_of
 
 ACTIVE: ContextVar[Trace | None] = ContextVar("tapeless_trace", default=None)
@@ -207,13 +207,13 @@ class Trace:
             self.emit(guard, value, expected=result)
         return result
 
-    def shares_memory(self, value: Value, shape: tuple[int, ...]) -> bool:
-        """Whether a reshape of the value is a view in this call; the layout of every argument it is made from is guarded.
+    def shares_memory(self, view: View) -> bool:
+        """Whether a reshape is a view in this call; the layout of every argument that decides it is guarded.
 
         Raises TracingError when the arguments are only known by their types.
         """
         try:
-            array = np.asarray(self.concrete(value)[0])
+            array = self._layout(view.parent)
         except _NeedsValue:
             raise TracingError(
                 explain(
@@ -223,10 +223,28 @@ class Trace:
                     "views-of-reshapes",
                 )
             ) from None
-        for var in self._sources(value.atom):
+        if view.flat:
+            return bool(array.flags.c_contiguous)
+        return bool(np.shares_memory(array, array.reshape(view.params["shape"])))
+
+    def _layout(self, place: Place) -> np.ndarray[Any, Any]:
+        """An array that lies in memory as the place does in this call. Its numbers mean nothing."""
+        if place.contiguous:
+            return np.empty(place.read().shape)
+        if isinstance(place, View):
+            parent = self._layout(place.parent)
+            arranged: np.ndarray[Any, Any] = BY_NAME[place.op].fun(parent, **place.params)
+            return arranged
+        if place.like is not None:
+            return np.empty_like(self._layout(place.like))
+        array = np.asarray(self.concrete(place.first)[0])
+        for var in self._sources(place.first.atom):
             if var.type.ndim > 1:
-                self.number(self.emit(is_contiguous, var), "the layout of an argument")
-        return bool(np.shares_memory(array, array.reshape(shape)))
+                actual = self._known[var][0]
+                ordered = actual.flags.c_contiguous
+                test = self.emit(is_contiguous, var) if ordered else self.emit(has_strides, var, strides=actual.strides)
+                self.number(test, "the layout of an argument")
+        return array
 
     def _sources(self, atom: Atom) -> list[Var]:
         """The inputs and captures that a value is computed from."""

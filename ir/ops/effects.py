@@ -46,6 +46,21 @@ def is_contiguous(x: ArrayType) -> ArrayType:
     return ArrayType((), np.dtype(bool), weak=True)
 
 
+def _has_strides(x: Any, *, strides: tuple[int, ...]) -> bool:
+    return bool(x.strides == strides)
+
+
+@op(
+    name="has_strides",
+    fun=_has_strides,
+    python=lambda x, *, strides: f"{{0}}.strides == {strides}",
+    rule=NONDIFF,
+)
+def has_strides(x: ArrayType, *, strides: tuple[int, ...]) -> ArrayType:
+    """Whether an argument that is not in C order lies in memory as it did while tracing."""
+    return ArrayType((), np.dtype(bool), weak=True)
+
+
 def _store(x: Any, value: Any) -> tuple[()]:
     np.copyto(x, value)
     return ()

@@ -296,14 +296,14 @@ def fold_numbers(name: str) -> Rule:
                 return None
         op = BY_NAME[name]
         type_ = op.infer(a.type, b.type)
-        if type_.weak or (name == "divide" and numbers[1] == 0):
-            return None
+        if name == "divide" and (type_.weak or numbers[1] == 0):
+            return None  # 1 / 7 says more than its digits
         with np.errstate(all="ignore"):
             result = type_.dtype.type(op.fun(*numbers)).item()
         if len(repr(result)) > LONGEST_NUMBER:
             return None
         if filled is None:
-            return builder.value(type_.dtype.type(result))
+            return builder.value(result if type_.weak else type_.dtype.type(result))
         whole: Value = builder.emit(BY_NAME["filled"], value=result, shape=type_.shape, dtype=type_.dtype)
         return whole
 
