@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 
-from ..ir.op import BY_NAME
 from ..ir.indexing import Index
+from ..ir.op import BY_NAME
 from ..ir.passes.memory import LONGEST_CHAIN, disjoint
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
 from ..ir.types import type_of
+from .loops import lower_block
 from .names import Allocator, describe
 from .numbers import number_expression
-from .loops import lower_block
 from .plan import END, Plan, plan
 from .source import Comment, Item
 from .templates import expression, statement

@@ -83,8 +83,6 @@ def read_only(program: Program, owned: Collection[Var] = ()) -> set[Var]:
         for out in equation.outs:
             first = equation.operands[0] if equation.operands else None
             repeats = equation.op.name in _READ_ONLY or may_alias(equation, out)
-            if repeats or (equation.op.view and isinstance(first, Literal)):
-                found.add(out)
-            elif shares_memory(equation) and first in found:
+            if repeats or (equation.op.view and isinstance(first, Literal)) or (shares_memory(equation) and first in found):
                 found.add(out)
     return found

@@ -168,7 +168,7 @@ class Tracer(Likeness, Conversions, Operators):
 
     @property
     def flat(self) -> Any:
-        flat = np.reshape(self, -1)  # type: ignore[call-overload]
+        flat: Any = np.reshape(self, -1)  # type: ignore[call-overload]
         if isinstance(flat._place, View):
             flat._place.decided = True  # it writes through, whatever the layout
         return flat
@@ -347,9 +347,9 @@ class CellTracer(ArrayLikeness, ScalarTracer, InPlaceOperators):
     """The stand-in for a 0-d array, `x[..., 0]` or an argument: an operator like += writes into it."""
 
     __slots__ = ()
-    _in_place = ArrayTracer._in_place
-    _check_home = ArrayTracer._check_home
-    _view = ArrayTracer._view
+    _in_place: Any = ArrayTracer._in_place
+    _check_home: Any = ArrayTracer._check_home
+    _view: Any = ArrayTracer._view
 
     def __getitem__(self, key: Any) -> Any:
         self._check_key(key)

@@ -73,7 +73,7 @@ def check_outer(
 
 _SOME: tuple[Any, ...] = ([], (), {}, {}.values(), {}.items(), set(), "", range(0))
 _MADE: tuple[Any, ...] = (map(str, ()), zip(), filter(None, ()), enumerate(()), reversed([]))
-_ITERATORS = (types.GeneratorType, *(type(iter(one)) for one in _SOME), *map(type, _MADE))
+_ITERATORS: tuple[type, ...] = (types.GeneratorType, *(type(iter(one)) for one in _SOME), *map(type, _MADE))
 
 
 def check_types(code: types.CodeType) -> None:

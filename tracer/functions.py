@@ -9,10 +9,9 @@ import numpy as np
 
 from ..ir.builder import Value
 from ..ir.op import BY_CALLABLE
-from ..ir.ops.convolution import sliding_window_view
 from ..ir.ops.elementwise import where
 from ..ir.ops.linear import einsum, tensordot
-from ..ir.ops.shape import broadcast_to, concatenate, filled, flip, full, pad, repeat, stack
+from ..ir.ops.shape import concatenate, filled, pad, repeat, stack
 from ..ir.types import normalize_axes, normalize_axis
 from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift, wrap
 from .einsum import explicit_subscripts
@@ -34,7 +33,7 @@ def function(*keys: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
     return enter
 
 
-def _array(trace: Trace, x: Any) -> Any:
+def as_tracer(trace: Trace, x: Any) -> Any:
     """Anything array-like as a stand-in."""
     if isinstance(x, Tracer) and x._home is trace:
         return x
@@ -47,7 +46,7 @@ def wrap_constant(trace: Trace, value: Value) -> Any:
 
 def _view(trace: Trace, x: Any, op: str, **params: Any) -> Any:
     """A rearrangement that shares storage."""
-    x = _array(trace, x)
+    x = as_tracer(trace, x)
     if isinstance(x, ArrayTracer | CellTracer):
         return x._view(op, **params)
     from ..ir.op import BY_NAME
@@ -69,12 +68,12 @@ _FACTS = {
     np.isrealobj: lambda x: x.dtype.kind != "c",
 }
 for _key, _fact in _FACTS.items():
-    FUNCTIONS[_key] = lambda trace, x, _fact=_fact: _fact(_array(trace, x))
+    FUNCTIONS[_key] = lambda trace, x, _fact=_fact: _fact(as_tracer(trace, x))
 
 
 @function(np.size)
 def _size(trace: Trace, a: Any, axis: Any = None) -> int:
-    shape = _array(trace, a).shape
+    shape = as_tracer(trace, a).shape
     return int(np.prod(shape)) if axis is None else shape[normalize_axis(axis, len(shape))]
 
 
@@ -87,7 +86,7 @@ def _result_type(trace: Trace, *args: Any) -> Any:
 
 @function(np.can_cast)
 def _can_cast(trace: Trace, from_: Any, to: Any, casting: Any = "safe") -> bool:
-    return np.can_cast(_array(trace, from_).dtype, to, casting)
+    return np.can_cast(as_tracer(trace, from_).dtype, to, casting)
 
 
 # ------------------------------------------------------------------------------------------------------- shape
@@ -98,7 +97,7 @@ def _reshape(
     trace: Trace, a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None
 ) -> Any:
     _no_order(trace, order, "np.reshape")
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     if copy:
         return _reshape(trace, a.copy(), shape, newshape=newshape)
     wanted = shape if shape is not None else newshape
@@ -118,13 +117,13 @@ def _reshape(
 @function(np.ravel)
 def _ravel(trace: Trace, a: Any, order: str = "C") -> Any:
     _no_order(trace, order, "np.ravel")
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     return _view(trace, a, "reshape", flat=True, shape=(a.size,))
 
 
 @function(np.transpose)
 def _transpose(trace: Trace, a: Any, axes: Any = None) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     order = tuple(reversed(range(a.ndim))) if axes is None else tuple(normalize_axis(int(i), a.ndim) for i in axes)
     if len(order) != a.ndim:
         raise ValueError("axes don't match array")
@@ -138,7 +137,7 @@ def _matrix_transpose(trace: Trace, x: Any, /) -> Any:
 
 @function(np.swapaxes)
 def _swapaxes(trace: Trace, a: Any, axis1: int, axis2: int) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     order = list(range(a.ndim))
     i, j = normalize_axis(int(axis1), a.ndim), normalize_axis(int(axis2), a.ndim)
     order[i], order[j] = j, i
@@ -147,7 +146,7 @@ def _swapaxes(trace: Trace, a: Any, axis1: int, axis2: int) -> Any:
 
 @function(np.moveaxis)
 def _moveaxis(trace: Trace, a: Any, source: Any, destination: Any) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     from_ = [normalize_axis(int(i), a.ndim) for i in np.atleast_1d(source)]
     to = [normalize_axis(int(i), a.ndim) for i in np.atleast_1d(destination)]
     order = [i for i in range(a.ndim) if i not in from_]
@@ -158,7 +157,7 @@ def _moveaxis(trace: Trace, a: Any, source: Any, destination: Any) -> Any:
 
 @function(np.expand_dims)
 def _expand_dims(trace: Trace, a: Any, axis: Any) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     axes = normalize_axes(given, a.ndim + len(given))
     return _view(trace, a, "expand_dims", axis=axes)
@@ -166,20 +165,20 @@ def _expand_dims(trace: Trace, a: Any, axis: Any) -> Any:
 
 @function(np.squeeze)
 def _squeeze(trace: Trace, a: Any, axis: Any = None) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     axes = tuple(i for i, n in enumerate(a.shape) if n == 1) if axis is None else normalize_axes(axis, a.ndim)
     return _view(trace, a, "squeeze", axis=axes) if axes else a
 
 
 @function(np.atleast_1d)
 def _atleast_1d(trace: Trace, a: Any) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     return a if a.ndim else _reshape(trace, a, (1,))
 
 
 @function(np.atleast_2d)
 def _atleast_2d(trace: Trace, a: Any) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     return a if a.ndim > 1 else _reshape(trace, a, (1, a.size))
 
 
@@ -191,13 +190,13 @@ def _broadcast_to(trace: Trace, array: Any, shape: Any, subok: bool = False) -> 
 
 @function(np.flip)
 def _flip(trace: Trace, m: Any, axis: Any = None) -> Any:
-    m = _array(trace, m)
+    m = as_tracer(trace, m)
     return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim)) if m.ndim else wrap(trace, m._value())
 
 
 @function(np.copy)
 def _copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
-    return _array(trace, a).copy(order)
+    return as_tracer(trace, a).copy(order)
 
 
 @function(np.concatenate)
@@ -235,7 +234,7 @@ def _hstack(trace: Trace, tup: Any, *, dtype: Any = None, casting: Any = None) -
 
 @function(np.column_stack)
 def _column_stack(trace: Trace, tup: Any) -> Any:
-    columns = [_array(trace, a) for a in tup]
+    columns = [as_tracer(trace, a) for a in tup]
     return _concatenate(trace, [c if c.ndim > 1 else _reshape(trace, c, (-1, 1)) for c in columns], 1)
 
 
@@ -246,7 +245,7 @@ def _axis_slices(x: Any, axis: int, bounds: list[tuple[int, int]]) -> list[Any]:
 
 @function(np.split)
 def _split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    ary = _array(trace, ary)
+    ary = as_tracer(trace, ary)
     if isinstance(indices_or_sections, int | np.integer) and ary.shape[axis] % int(indices_or_sections):
         raise ValueError("array split does not result in an equal division")
     return _array_split(trace, ary, indices_or_sections, axis)
@@ -254,7 +253,7 @@ def _split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0) -> l
 
 @function(np.array_split)
 def _array_split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    ary = _array(trace, ary)
+    ary = as_tracer(trace, ary)
     axis = normalize_axis(axis, ary.ndim)
     n = ary.shape[axis]
     if isinstance(indices_or_sections, int | np.integer):
@@ -268,7 +267,7 @@ def _array_split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0
 
 @function(np.pad)
 def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
-    array = _array(trace, array)
+    array = as_tracer(trace, array)
     widths = tuple((int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist())
     constant = kwargs.pop("constant_values", 0)
     if mode != "constant" or kwargs or type(constant) not in (int, float):
@@ -285,7 +284,7 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
 
 @function(np.repeat)
 def _repeat(trace: Trace, a: Any, repeats: Any, axis: Any = None) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     if isinstance(repeats, Tracer):
         raise TracingError(explain("np.repeat needs its repeats as plain integers", trace.origin()))
     counts = np.asarray(repeats)
@@ -298,7 +297,7 @@ def _repeat(trace: Trace, a: Any, repeats: Any, axis: Any = None) -> Any:
 
 @function(np.tile)
 def _tile(trace: Trace, A: Any, reps: Any) -> Any:
-    a = _array(trace, A)
+    a = as_tracer(trace, A)
     counts = tuple(int(n) for n in np.atleast_1d(reps))
     counts = (1,) * (a.ndim - len(counts)) + counts
     a = _reshape(trace, a, (1,) * (len(counts) - a.ndim) + a.shape)
@@ -309,7 +308,7 @@ def _tile(trace: Trace, A: Any, reps: Any) -> Any:
 
 @function(np.roll)
 def _roll(trace: Trace, a: Any, shift: Any, axis: Any = None) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     if axis is None:
         return _reshape(trace, _roll(trace, _reshape(trace, a, -1), shift, 0), a.shape)
     pairs = np.broadcast(shift, axis)
@@ -326,7 +325,7 @@ def _roll(trace: Trace, a: Any, shift: Any, axis: Any = None) -> Any:
 def _take(trace: Trace, a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
     if mode != "raise" or out is not None:
         raise UnsupportedError(explain("np.take with mode= or out= is not supported", trace.origin(), "a[indices]"))
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     if axis is None:
         return _reshape(trace, a, -1)[indices]
     return a[(*(slice(None),) * normalize_axis(axis, a.ndim), indices)]
@@ -334,7 +333,7 @@ def _take(trace: Trace, a: Any, indices: Any, axis: Any = None, out: Any = None,
 
 @function(np.diagonal)
 def _diagonal(trace: Trace, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    a = _array(trace, a)
+    a = as_tracer(trace, a)
     moved = _moveaxis(trace, a, (axis1, axis2), (-2, -1))
     n = min(moved.shape[-2] - max(-offset, 0), moved.shape[-1] - max(offset, 0))
     steps = np.arange(max(n, 0))
@@ -360,7 +359,7 @@ def _looks_at(base: Any, seen: Any, look: Callable[[Any], Any], fix: str = "") -
 
 @function(np.real)
 def _real(trace: Trace, val: Any) -> Any:
-    val = _array(trace, val)
+    val = as_tracer(trace, val)
     if val.dtype.kind != "c":
         return val.real
     return _looks_at(val, val._unary(np.real), lambda now: now._unary(np.real), "z = value + 1j * z.imag")
@@ -368,7 +367,7 @@ def _real(trace: Trace, val: Any) -> Any:
 
 @function(np.imag)
 def _imag(trace: Trace, val: Any) -> Any:
-    val = _array(trace, val)
+    val = as_tracer(trace, val)
     if val.dtype.kind != "c":
         return wrap(trace, trace.emit(filled, value=0, shape=val.shape, dtype=val.dtype))
     return _looks_at(val, val._unary(np.imag), lambda now: now._unary(np.imag), "z = z.real + 1j * value")
@@ -412,54 +411,6 @@ def _copyto(trace: Trace, dst: Any, src: Any, casting: str = "same_kind", where:
         dst[...] = _where(trace, where, src, dst)
 
 
-@function(np.zeros_like)
-def _zeros_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return _new(trace, a, 0, dtype, shape, order)
-
-
-@function(np.empty_like)
-def _empty_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return _new(trace, a, 0, dtype, shape, order)
-
-
-@function(np.ones_like)
-def _ones_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
-    return _new(trace, a, 1, dtype, shape, order)
-
-
-def _new(trace: Trace, like: Any, value: Any, dtype: Any, shape: Any, order: str) -> Any:
-    like = _array(trace, like)
-    wanted = like.shape if shape is None else tuple(np.atleast_1d(shape).tolist())
-    chosen = np.dtype(dtype) if dtype is not None else like.dtype
-    made = trace.emit(filled, value=value, shape=wanted, dtype=chosen)
-    return wrap(trace, made, **_laid_out(trace, like, shape, order))
-
-
-def _laid_out(trace: Trace, like: Any, shape: Any, order: str) -> dict[str, Any]:
-    """How NumPy lays out an array made like another one: in C order, or as that one lies."""
-    if order == "C" or like.ndim < 2 or like._place.contiguous or (shape is not None and np.size(shape) != like.ndim):
-        return {"contiguous": True}
-    if shape is not None or order not in ("K", "A"):
-        raise UnsupportedError(
-            explain("the layout of this new array depends on another one's", trace.origin(), "order='C'", "unsupported")
-        )
-    return {"like": like._place}
-
-
-@function(np.full_like)
-def _full_like(
-    trace: Trace, a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
-) -> Any:
-    a = _array(trace, a)
-    wanted = a.shape if shape is None else tuple(np.atleast_1d(shape).tolist())
-    value = lift(trace, fill_value)
-    chosen = np.dtype(dtype) if dtype is not None else a.dtype
-    made = trace.emit(full, value, shape=wanted)
-    if made.dtype != chosen:
-        made = trace.emit(astype, made, dtype=chosen)
-    return wrap(trace, made, **_laid_out(trace, a, shape, order))
-
-
 # -------------------------------------------------------------------------------------------------------- products
 
 
@@ -498,7 +449,7 @@ def _einsum(trace: Trace, *operands: Any, optimize: Any = False, out: Any = None
 def _sliding_window_view(
     trace: Trace, x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
 ) -> Any:
-    x = _array(trace, x)
+    x = as_tracer(trace, x)
     window = tuple(int(n) for n in np.atleast_1d(window_shape))
     axes = tuple(range(x.ndim)) if axis is None else tuple(normalize_axis(int(a), x.ndim) for a in np.atleast_1d(axis))
     if len(axes) != len(window):

@@ -63,7 +63,7 @@ class Likeness:
         object.__setattr__(self, name, value)
 
     def __hash__(self) -> int:
-        if self.__class__ is np.ndarray:
+        if self.__class__ is np.ndarray:  # type: ignore[comparison-overlap]
             raise TypeError("unhashable type: 'numpy.ndarray'")
         self._refuse("the hash of a traced value (a key of a dict, an element of a set) depends on its digits")
 

@@ -22,7 +22,7 @@ class Root:
         self.first = value  # what it was made with: that fixed its layout
         self.like = like  # the place whose layout it was made in
         self.version = 0
-        self.contiguous = contiguous or (like is not None and like.contiguous)  # in C order: a reshape of it is a view
+        self.contiguous: bool = contiguous or (like is not None and like.contiguous)  # in C order: a reshape of it is a view
 
     @property
     def root(self) -> Root:

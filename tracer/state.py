@@ -204,7 +204,10 @@ class _Search:
         check_types(code)
         found = mentions(code)
         self.names |= found.names
-        read = lambda: function.__defaults__  # noqa: E731
+
+        def read() -> Any:
+            return function.__defaults__
+
         self.watched.append(Binding(f"the defaults of {function.__name__}", read, read()))
         for default in (function.__defaults__, function.__kwdefaults__):
             if default:

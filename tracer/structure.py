@@ -132,7 +132,7 @@ def rebuild(structure: Structure, children: list[Any]) -> Any:
         return tuple(children)
     if structure.kind == "namedtuple":
         return structure.type(*children)  # type: ignore[misc]
-    new = object.__new__(structure.type)  # type: ignore[arg-type]
+    new: Any = object.__new__(structure.type)  # type: ignore[arg-type]
     for name, child in zip(structure.keys, children, strict=True):
         object.__setattr__(new, name, child)
     return new

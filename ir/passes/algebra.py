@@ -126,7 +126,7 @@ def add_twice(builder: Builder, a: Value, b: Value) -> Value | None:
     if not _same(a, b) or not a.type.inexact or _parts_mix(builder, a):
         return None
     made = _defined(builder, a, "multiply") if builder.level > 0 else None
-    number = made[0].literal if made is not None and made[0].type.weak else None
+    number: Any = made[0].literal if made is not None and made[0].type.weak else None
     if made is not None and type(number) in (int, float) and made[1].type == a.type:
         return (2 * number) * made[1]
     return 2 * a

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..aliasing import is_cell, may_alias, read_only, roots
 from ..builder import Builder, Value
 from ..op import BY_NAME
-from ..program import Atom, Equation, Literal, Program, Var
+from ..program import Atom, Literal, Program, Var
 from .dead_code import eliminate_dead_code
 
 
