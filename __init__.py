@@ -4,8 +4,8 @@ from .ir.ops.effects import GuardMiss
 from .runtime.api import grad, stop_gradient, value_and_grad
 from .runtime.checking import check_grads
 from .runtime.pullback import vjp
-from .tracer.loops import cond, fori_loop, scan, while_loop
 from .tracer.errors import GradientError, LeakedTracerError, TapelessError, TracingError, UnsupportedError
+from .tracer.loops import cond, fori_loop, scan, while_loop
 
 __version__ = "0.1.0"
 __all__ = [

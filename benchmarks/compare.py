@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
-
-for _threads in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(_threads, "1")
-
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +17,8 @@ import numpy as np
 from workloads import Workload, workloads
 
 from tapeless import value_and_grad
+
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
 
 
 def seconds(call: Callable[[], Any], budget: float = 0.02) -> float:
@@ -80,6 +79,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
+    if any(name not in os.environ for name in ONE_THREAD):  # BLAS reads them when it is loaded
+        os.execve(sys.executable, [sys.executable, *sys.argv], ONE_THREAD | os.environ)
     print(f"{'':34} {'first':>9} {'by hand':>11} {'tapeless':>8} {'bare':>8} {'autograd':>8}")
     print(f"{'value and gradient':34} {'call, ms':>9} {'us':>11} {'times the time by hand':>26}")
     for work in workloads():

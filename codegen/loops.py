@@ -43,7 +43,12 @@ def _used(outer: Lowering, var: Var) -> bool:
 
 
 def _nested(
-    outer: Lowering, program: Program, given: dict[Var, str], constant: Sequence[Var], home: str, extra: set[str],
+    outer: Lowering,
+    program: Program,
+    given: dict[Var, str],
+    constant: Sequence[Var],
+    home: str,
+    extra: set[str],
     owned: Sequence[Var] = (),
 ) -> tuple[Lowering, list[Item]]:
     """The lines of a program inside a loop or branch, with names that disturb nothing outside."""
@@ -168,9 +173,7 @@ class _Loop:
             given[var] = name
         extra = inner_names | {place for place, _ in collected} | set(xs.values())
         owned = self._owned_carries(body, consts, carry) if not (listed and kept) else []
-        inner, nested = _nested(
-            self.outer, body, given, inputs[:consts], self.home, extra - set(given.values()), owned
-        )
+        inner, nested = _nested(self.outer, body, given, inputs[:consts], self.home, extra - set(given.values()), owned)
         lines += nested
         lines += [_stored(place, index, inner.expression(output)) for place, output in collected]
         lines += _rebind(names, [inner.expression(o) for o in body.outputs[:carry]])

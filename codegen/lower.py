@@ -226,7 +226,9 @@ def _augmented(node: ast.stmt) -> ast.stmt:
     if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
         return node
     target, value = node.targets[0], node.value
-    if not isinstance(target, ast.Subscript) or not isinstance(value.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow):
+    if not isinstance(target, ast.Subscript) or not isinstance(
+        value.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow
+    ):
         return node
     place = ast.dump(ast.Subscript(target.value, target.slice, ast.Load()))
     if ast.dump(value.left) == place:

@@ -209,4 +209,3 @@ def module_text(generated: Generated, header: str, captured: Sequence[np.ndarray
 def _array_text(array: np.ndarray[Any, Any]) -> str:
     values = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
     return f"np.array({values}, dtype=np.{array.dtype.name}).reshape({array.shape})"
-

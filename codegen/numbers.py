@@ -23,7 +23,11 @@ def number_expression(value: Any, weak: bool) -> ast.expr:
     if isinstance(value, bool):
         return ast.Constant(value)
     if isinstance(value, complex):
-        if value.real == 0 and math.copysign(1, value.real) == math.copysign(1, value.imag) and value.imag == value.imag:
+        if (
+            value.real == 0
+            and math.copysign(1, value.real) == math.copysign(1, value.imag)
+            and value.imag == value.imag
+        ):
             return _signed(value.imag, lambda imag: ast.Constant(complex(0, imag)))  # -2j is -0.0 - 2j
         return expression("complex({0}, {1})", [number_expression(v, True) for v in (value.real, value.imag)])
     if isinstance(value, float) and math.isnan(value):
@@ -35,4 +39,3 @@ def _signed(value: Any, positive: Callable[[Any], ast.expr]) -> ast.expr:
     if math.copysign(1, value) < 0:
         return ast.UnaryOp(ast.USub(), positive(-value))
     return positive(value)
-

@@ -201,7 +201,9 @@ class _Planner:
                 continue
             scalar = not target.type.shape
             dies = result.last_use.get(target, -1) <= number
-            if (dies and scalar and target not in self.frozen and target not in self.cells) or self._free(target, number, members, result):
+            if (dies and scalar and target not in self.frozen and target not in self.cells) or self._free(
+                target, number, members, result
+            ):
                 if not scalar:
                     self._merge(target, out, members)
                 result.in_place.add(number)

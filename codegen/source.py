@@ -1,4 +1,4 @@
-"""Syntax trees as text. The only importer of astor; prints statement by statement, so that comments can stand between."""
+"""Syntax trees as text. The only importer of astor; prints by statements, so that comments can stand between."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def print_statement(statement: ast.stmt) -> str:
 
 def _single(statement: ast.stmt) -> bool:
     """A returned tuple of one, which astor prints without parentheses: the comma is easily missed."""
-    return isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple) and len(statement.value.elts) == 1
+    return (
+        isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple) and len(statement.value.elts) == 1
+    )
 
 
 def _astor(statement: ast.stmt) -> str | None:

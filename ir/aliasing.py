@@ -23,7 +23,19 @@ def shares_memory(equation: Equation) -> bool:
     return bool(equation.out.type.shape) or not equation.operands[0].type.shape or Ellipsis in equation.params["index"]
 
 
-_CELLS = {"as_array", "broadcast_to", "copy", "einsum", "filled", "full", "reshape", "squeeze", "tensordot", "transpose", "where"}
+_CELLS = {
+    "as_array",
+    "broadcast_to",
+    "copy",
+    "einsum",
+    "filled",
+    "full",
+    "reshape",
+    "squeeze",
+    "tensordot",
+    "transpose",
+    "where",
+}
 
 
 def is_cell(equation: Equation) -> bool:
@@ -83,6 +95,10 @@ def read_only(program: Program, owned: Collection[Var] = ()) -> set[Var]:
         for out in equation.outs:
             first = equation.operands[0] if equation.operands else None
             repeats = equation.op.name in _READ_ONLY or may_alias(equation, out)
-            if repeats or (equation.op.view and isinstance(first, Literal)) or (shares_memory(equation) and first in found):
+            if (
+                repeats
+                or (equation.op.view and isinstance(first, Literal))
+                or (shares_memory(equation) and first in found)
+            ):
                 found.add(out)
     return found

@@ -175,9 +175,7 @@ class _Reverse:
             if contribution is not None:
                 self._collect(operand, Cotangent(contribution), None)
 
-    def _apply(
-        self, equation: Equation, g: Value, y: Value, operands: list[Value]
-    ) -> Sequence[Value | Masked | None]:
+    def _apply(self, equation: Equation, g: Value, y: Value, operands: list[Value]) -> Sequence[Value | Masked | None]:
         rule = equation.op.rule
         params = equation.params
         if isinstance(rule, tuple):

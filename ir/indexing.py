@@ -148,8 +148,7 @@ def _broadcast_index_shapes(shapes: list[Shape]) -> Shape:
         return broadcast_shapes(*shapes) if shapes else ()
     except ValueError:
         raise IndexError(
-            f"shape mismatch: indexing arrays could not be broadcast together with shapes "
-            f"{' '.join(map(str, shapes))}"
+            f"shape mismatch: indexing arrays could not be broadcast together with shapes {' '.join(map(str, shapes))}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Array functions that NumPy lacks. Each is an ordinary function; generated modules carry its text when they call it."""
+"""Array functions that NumPy lacks: ordinary functions, whose text goes into generated modules that call them."""
 
 import numpy as np
 

@@ -136,7 +136,9 @@ def _read_program(function: ast.FunctionDef, lines: list[str]) -> Program:
 
     def declare(argument: ast.arg) -> Var:
         assert argument.annotation is not None
-        variables[argument.arg] = Var(parse_type(ast.unparse(argument.annotation), unknown=True), argument.arg, named=True)
+        variables[argument.arg] = Var(
+            parse_type(ast.unparse(argument.annotation), unknown=True), argument.arg, named=True
+        )
         return variables[argument.arg]
 
     inputs = tuple(map(declare, function.args.args))

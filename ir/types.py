@@ -79,7 +79,7 @@ def type_of(value: Any) -> ArrayType:
     if kind is np.ndarray or isinstance(value, np.generic):
         dtype_name(value.dtype)
         return ArrayType(value.shape, value.dtype.newbyteorder("="))
-    for letter, python in PYTHON_TYPE.items():
+    for python in PYTHON_TYPE.values():
         if kind is python:
             return ArrayType((), np.dtype(python), weak=True)
     raise TypeError(f"a {kind.__module__}.{kind.__qualname__} is not an array or a number")

@@ -108,9 +108,7 @@ def call_key(parameters: Parameters) -> tuple[Hashable, ...]:
 
 def raw_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
     """As `call_key`, of the arguments as they were passed: quicker, but a keyword differs from a position."""
-    key: tuple[Hashable, ...] = tuple(
-        [(a.dtype, a.shape) if type(a) is np.ndarray else leaf_key(a) for a in args]
-    )
+    key: tuple[Hashable, ...] = tuple([(a.dtype, a.shape) if type(a) is np.ndarray else leaf_key(a) for a in args])
     if kwargs:
         key += tuple([(name, leaf_key(value)) for name, value in kwargs.items()])
     return key

@@ -80,7 +80,7 @@ class Stages:
 
 
 def selected(argnums: int | str | tuple[int | str, ...], parameters: Parameters) -> list[tuple[int, str]]:
-    """The arguments to differentiate: (number of the parameter, text that reaches it). GradientError for a wrong one."""
+    """The arguments to differentiate: (parameter number, text that reaches it). GradientError for a wrong one."""
     wanted = argnums if isinstance(argnums, tuple) else (argnums,)
     names = [name for name, _, _ in parameters]
     found: list[tuple[int, str]] = []
@@ -183,7 +183,9 @@ def check_scalar(request: Request, recording: Recording) -> tuple[Value, Structu
     if request.has_aux:
         if structure.kind != "tuple" or len(structure.children) != 2:
             raise GradientError(
-                explain("with has_aux=True the function must return a pair (value, aux)", recording.origin, anchor="aux")
+                explain(
+                    "with has_aux=True the function must return a pair (value, aux)", recording.origin, anchor="aux"
+                )
             )
         count = structure.children[0].leaf_count
         aux_structure, aux = structure.children[1], results[count:]
@@ -211,7 +213,9 @@ def check_scalar(request: Request, recording: Recording) -> tuple[Value, Structu
         )
     if value.dtype.kind == "c":
         raise GradientError(
-            explain("the function returned a complex number", recording.origin, "return out.real or abs(out)", "outputs")
+            explain(
+                "the function returned a complex number", recording.origin, "return out.real or abs(out)", "outputs"
+            )
         )
     return value, aux_structure, aux
 
@@ -298,7 +302,15 @@ def compile_request(
     function = load(generated, request.name, recording.captured)
     give_defaults(function, signature)
     return Stages(
-        request, parts.trace, parts.adjoint, optimized, generated, recording.captured, function, described[1], guards,
+        request,
+        parts.trace,
+        parts.adjoint,
+        optimized,
+        generated,
+        recording.captured,
+        function,
+        described[1],
+        guards,
         recording.around,
     )
 
@@ -433,7 +445,9 @@ def structure_text(structure: Structure, path: str, place: int, gradients: bool 
     parts = []
     for key, child in zip(structure.keys, structure.children, strict=True):
         attribute = structure.kind in ("namedtuple", "dataclass")
-        inner, place = structure_text(child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]", place, gradients)
+        inner, place = structure_text(
+            child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]", place, gradients
+        )
         parts.append((key, inner))
     if structure.kind == "dict":
         return "{" + ", ".join(f"{spelled(key)}: {inner}" for key, inner in parts) + "}", place

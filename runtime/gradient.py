@@ -161,9 +161,7 @@ class GradientFunction:
     def _for(self, instance: Any) -> GradientFunction:
         request = self._request
         method = request.function.__get__(instance)
-        return GradientFunction(
-            Request(method, request.argnums, request.has_aux, request.with_value, request.kind)
-        )
+        return GradientFunction(Request(method, request.argnums, request.has_aux, request.with_value, request.kind))
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -288,4 +286,6 @@ def _callable(function: Any) -> Callable[..., Any]:
 def _check_argnums(argnums: Any) -> None:
     for one in argnums if isinstance(argnums, tuple) else (argnums,):
         if isinstance(one, bool) or not isinstance(one, int | str):
-            raise TypeError(explain(f"argnums must be numbers or names, not {one!r}", fix="argnums=0", anchor="argnums"))
+            raise TypeError(
+                explain(f"argnums must be numbers or names, not {one!r}", fix="argnums=0", anchor="argnums")
+            )

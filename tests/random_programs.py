@@ -24,11 +24,34 @@ LARGEST = 40.0
 # ruff: noqa: E501 - these are tables
 # {a}, {b}, {c}: operands; {n}: a number; {s}: a single element; {m}: a condition
 ELEMENTWISE = (
-    *("np.sin({a})", "np.cos({a})", "np.tanh({a})", "np.exp(0.3 * {a})", "np.log({a} ** 2 + 0.5)", "np.sqrt({a} * {a} + 1)"),
+    *(
+        "np.sin({a})",
+        "np.cos({a})",
+        "np.tanh({a})",
+        "np.exp(0.3 * {a})",
+        "np.log({a} ** 2 + 0.5)",
+        "np.sqrt({a} * {a} + 1)",
+    ),
     *("{a} ** 2", "{a} ** 3", "-{a}", "np.square({a})", "np.abs({a})", "1 / (1 + np.exp(-{a}))", "np.arctan({a})"),
     *("1 / ({a} * {a} + 0.3)", "np.clip({a}, -1.2, 0.9)", "np.maximum({a}, 0)", "{a} * {n}", "{n} * {a}", "{a} + {n}"),
-    *("{n} - {a}", "{a} / 1.7", "(1 - {a})", "{a} - {n}", "np.log1p({a} * {a})", "abs({a})", "+{a}", "{a} * {a}", "np.sinh(0.3 * {a})"),
-    *("(2 + np.sin({a})) ** {n}", "2.0 ** {a}", "({a} ** 2 + 0.3) ** 0.5", "np.where({a} > 0.2, {a}, 0.3 * {a})", "{a} ** 1"),
+    *(
+        "{n} - {a}",
+        "{a} / 1.7",
+        "(1 - {a})",
+        "{a} - {n}",
+        "np.log1p({a} * {a})",
+        "abs({a})",
+        "+{a}",
+        "{a} * {a}",
+        "np.sinh(0.3 * {a})",
+    ),
+    *(
+        "(2 + np.sin({a})) ** {n}",
+        "2.0 ** {a}",
+        "({a} ** 2 + 0.3) ** 0.5",
+        "np.where({a} > 0.2, {a}, 0.3 * {a})",
+        "{a} ** 1",
+    ),
 )
 BINARY = (
     *("{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / ({b} * {b} + 0.4)", "np.maximum({a}, {b})", "np.minimum({a}, {b})"),
@@ -37,27 +60,141 @@ BINARY = (
     *("np.add({a}, {b})", "({a} ** 2 + 0.4) ** (0.3 * {b})", "np.where({a} > {b}, {a} * {b}, {c})", "{a} + {b} - {a}"),
 )
 REDUCTIONS = (
-    *("{a}.sum()", "np.sum({a})", "{a}.mean()", "np.mean({a}, axis={i})", "np.sum({a}, axis={i})", "{a}.max()", "np.min({a}, axis={i})"),
-    *("{a}.sum(axis={i}, keepdims=True)", "np.max({a}, axis={i}, keepdims=True)", "np.std({a} * 1.3 + np.arange({a}.shape[-1]), axis={i})"),
-    *("np.var({a})", "np.prod(1 + 0.1 * {a})", "np.linalg.norm({a} + 0.3)", "{a}.mean(axis=-1)", "np.cumsum({a}, axis={i})", "{a}.prod(axis={i})"),
+    *(
+        "{a}.sum()",
+        "np.sum({a})",
+        "{a}.mean()",
+        "np.mean({a}, axis={i})",
+        "np.sum({a}, axis={i})",
+        "{a}.max()",
+        "np.min({a}, axis={i})",
+    ),
+    *(
+        "{a}.sum(axis={i}, keepdims=True)",
+        "np.max({a}, axis={i}, keepdims=True)",
+        "np.std({a} * 1.3 + np.arange({a}.shape[-1]), axis={i})",
+    ),
+    *(
+        "np.var({a})",
+        "np.prod(1 + 0.1 * {a})",
+        "np.linalg.norm({a} + 0.3)",
+        "{a}.mean(axis=-1)",
+        "np.cumsum({a}, axis={i})",
+        "{a}.prod(axis={i})",
+    ),
 )
 PRODUCTS = (
-    *("{a} @ {b}", "{a} @ {a}.T", "np.dot({a}, {b})", "{a}.T @ {b}", "np.outer({a}, {b})", "np.einsum('ij,j->i', {a}, {b})"),
-    *("np.tensordot({a}, {b}, axes=1)", "-({a} @ {b})", "np.einsum('ij,ij->', {a}, {b})", "{a} @ {b}.swapaxes(-1, -2)", "np.inner({a}, {b})"),
+    *(
+        "{a} @ {b}",
+        "{a} @ {a}.T",
+        "np.dot({a}, {b})",
+        "{a}.T @ {b}",
+        "np.outer({a}, {b})",
+        "np.einsum('ij,j->i', {a}, {b})",
+    ),
+    *(
+        "np.tensordot({a}, {b}, axes=1)",
+        "-({a} @ {b})",
+        "np.einsum('ij,ij->', {a}, {b})",
+        "{a} @ {b}.swapaxes(-1, -2)",
+        "np.inner({a}, {b})",
+    ),
 )
 ARRANGED = (
-    *("{a}.T", "{a}.reshape(-1)", "{a}[::-1]", "{a}[None]", "{a}[..., None]", "{a}.ravel()", "np.flip({a})", "np.roll({a}, 1, axis=0)"),
-    *("{a}[1:]", "{a}[:-1]", "{a}[..., 0]", "{a}[-1]", "{a}[0]", "{a}[:, 1]", "{a}[:, ::2]", "{a}.swapaxes(0, -1)", "np.diff({a})"),
-    *("np.concatenate([{a}, {b}])", "np.stack([{a}, {b}])", "np.repeat({a}, 2, axis=0)", "np.broadcast_to({a}, (3, 4))", "{a}.flatten()"),
-    *("{a}[[0, 2]]", "{a}[np.array([1, 1, 0])]", "np.stack([{s}, {s}])", "np.array([{s}, {s}, 0.5])", "np.squeeze({a})", "{a}[:]"),
-    *("np.stack([row * 2 for row in {a}])", "sum({a}[k] for k in range(len({a})))", "np.tile({a}, 2)", "np.pad({a}, 1)", "{a}[1:][::-1]"),
+    *(
+        "{a}.T",
+        "{a}.reshape(-1)",
+        "{a}[::-1]",
+        "{a}[None]",
+        "{a}[..., None]",
+        "{a}.ravel()",
+        "np.flip({a})",
+        "np.roll({a}, 1, axis=0)",
+    ),
+    *(
+        "{a}[1:]",
+        "{a}[:-1]",
+        "{a}[..., 0]",
+        "{a}[-1]",
+        "{a}[0]",
+        "{a}[:, 1]",
+        "{a}[:, ::2]",
+        "{a}.swapaxes(0, -1)",
+        "np.diff({a})",
+    ),
+    *(
+        "np.concatenate([{a}, {b}])",
+        "np.stack([{a}, {b}])",
+        "np.repeat({a}, 2, axis=0)",
+        "np.broadcast_to({a}, (3, 4))",
+        "{a}.flatten()",
+    ),
+    *(
+        "{a}[[0, 2]]",
+        "{a}[np.array([1, 1, 0])]",
+        "np.stack([{s}, {s}])",
+        "np.array([{s}, {s}, 0.5])",
+        "np.squeeze({a})",
+        "{a}[:]",
+    ),
+    *(
+        "np.stack([row * 2 for row in {a}])",
+        "sum({a}[k] for k in range(len({a})))",
+        "np.tile({a}, 2)",
+        "np.pad({a}, 1)",
+        "{a}[1:][::-1]",
+    ),
 )
-COPIES = ("{a}.copy()", "np.array({a})", "np.zeros_like({a})", "np.zeros({a}.shape)", "np.ones((3, 4))", "np.full({a}.shape, {s})", "np.zeros(4)")
-ELEMENTS = ("{a}.sum()", "{a}.mean()", "{a}[0]", "{a}[-1]", "{a}[1, 2]", "{a}[..., 0].sum()", "{a}.max()", "{n}", "np.sum({a} * 0.3)")
+COPIES = (
+    "{a}.copy()",
+    "np.array({a})",
+    "np.zeros_like({a})",
+    "np.zeros({a}.shape)",
+    "np.ones((3, 4))",
+    "np.full({a}.shape, {s})",
+    "np.zeros(4)",
+)
+ELEMENTS = (
+    "{a}.sum()",
+    "{a}.mean()",
+    "{a}[0]",
+    "{a}[-1]",
+    "{a}[1, 2]",
+    "{a}[..., 0].sum()",
+    "{a}.max()",
+    "{n}",
+    "np.sum({a} * 0.3)",
+)
 CONDITIONS = ("{a} > 0.1", "{a} < {b}", "{a} >= {n}", "({a} > 0) & ({a} < 1)", "np.abs({a}) > 0.6", "~({a} > 0.3)")
-TRUTHS = ("{s} > 0.2", "{s} < {s}", "({a} > 0).any()", "({a} > -2).all()", "{a}.shape[0] > 2", "not {s} > 0", "-1 < {s} < 1")
+TRUTHS = (
+    "{s} > 0.2",
+    "{s} < {s}",
+    "({a} > 0).any()",
+    "({a} > -2).all()",
+    "{a}.shape[0] > 2",
+    "not {s} > 0",
+    "-1 < {s} < 1",
+)
 INDICES = (
-    *("0", "-1", "1", ":", "1:", ":2", "::2", "::-1", "...", "0, 1", "1, :", ":, 0", ":, 1:3", "..., 0", "0:0", "..., 1", "-2:"),
+    *(
+        "0",
+        "-1",
+        "1",
+        ":",
+        "1:",
+        ":2",
+        "::2",
+        "::-1",
+        "...",
+        "0, 1",
+        "1, :",
+        ":, 0",
+        ":, 1:3",
+        "..., 0",
+        "0:0",
+        "..., 1",
+        "-2:",
+    ),
     *("[0, 2]", "[1, 1]", "np.array([0, 1])", "{a} > 0.2", "[0, 1], [1, 2]", "None", "i", "1:, ::2", "0, :2"),
 )
 HELPERS = {
@@ -72,7 +209,14 @@ HELPERS = {
 }
 CALLS = (
     *("squash({a})", "scale({a}, {s})", "scale({a}, 0.7)", "mix({a})", "mix({a}, {s})", "bump({a})", "standard({a})"),
-    *("twice(squash, {a})", "larger({a}, {n})", "larger({a}, {s})", "fill({a})", "scale({a}[1:], 0.5)", "mix(u={a}, v={b})"),
+    *(
+        "twice(squash, {a})",
+        "larger({a}, {n})",
+        "larger({a}, {s})",
+        "fill({a})",
+        "scale({a}[1:], 0.5)",
+        "mix(u={a}, v={b})",
+    ),
 )
 
 
@@ -179,8 +323,17 @@ class Author:
         count = self.one(("range(3)", "range(2)", f"range({self.array()}.shape[0])", "(0, 2, 1)", "range(2, -1, -1)"))
         name = self.array()
         forms = (
-            *(f"{name}[i] = {{a}}[i] * 0.5\n", f"{name}[i] += {{s}}\n", f"{name}[:, i] *= {{a}}[i]\n", f"{name} = {name} * 0.9 + {{n}}\n"),
-            *(f"{self.target()} = {{a}}[i] + {{n}}\n", f"{name}[i] = np.sin({name}[i - 1]) + {{a}}[i]\n", f"{name}[i] = {{a}}[-i].sum()\n"),
+            *(
+                f"{name}[i] = {{a}}[i] * 0.5\n",
+                f"{name}[i] += {{s}}\n",
+                f"{name}[:, i] *= {{a}}[i]\n",
+                f"{name} = {name} * 0.9 + {{n}}\n",
+            ),
+            *(
+                f"{self.target()} = {{a}}[i] + {{n}}\n",
+                f"{name}[i] = np.sin({name}[i - 1]) + {{a}}[i]\n",
+                f"{name}[i] = {{a}}[-i].sum()\n",
+            ),
             *(f"{name} += 0.1 * np.cos({name})\n", f"if {{a}}[i].sum() > 0:\n    {name}[i] = 2 * {{a}}[i]\n"),
         )
         body = "".join(self.fill(self.one(forms), 0) for _ in range(1 + self.choose(2)))

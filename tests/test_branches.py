@@ -453,3 +453,8 @@ def test_masked_branches_have_no_nan(f, x, expected):
 def test_second_order_through_branches():
     check_grads(if_else, (X,), order=2)
     check_grads(newton, (X,), order=2)
+
+
+def test_numpy_functions_make_scalars_of_python_numbers():
+    for f in (np.flip, np.squeeze, np.transpose, np.sin, np.positive, np.ravel, np.negative, np.copy):
+        right(lambda x, f=f: f(x).sum() * f(x).max() * 1.0, 1.5)

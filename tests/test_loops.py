@@ -1,4 +1,4 @@
-"""Structured loops and branches: values as plain Python gives them, gradients as differences do, loops in the source."""
+"""Structured loops and branches: values as in plain Python, gradients as differences give, loops in the source."""
 
 from typing import Any
 

@@ -39,7 +39,14 @@ class Skipped(Exception):
 
 def refused(error: Exception) -> bool:
     """Whether the error says that a number's stand-in has no items (`x[None]`) and no axes."""
-    words = ("subscriptable", "item assignment", "of dimension 0", "no axis", "array is 0-dimensional", "with a sequence")
+    words = (
+        "subscriptable",
+        "item assignment",
+        "of dimension 0",
+        "no axis",
+        "array is 0-dimensional",
+        "with a sequence",
+    )
     return any(w in str(error) for w in words)
 
 

@@ -15,12 +15,16 @@ from .trace import Trace
 
 
 @function(np.zeros_like)
-def _zeros_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
+def _zeros_like(
+    trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+) -> Any:
     return _new(trace, a, 0, dtype, shape, order)
 
 
 @function(np.empty_like)
-def _empty_like(trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Any:
+def _empty_like(
+    trace: Trace, a: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+) -> Any:
     return _new(trace, a, 0, dtype, shape, order)
 
 

@@ -16,7 +16,7 @@ from ..ir.ops.elementwise import astype
 from ..ir.ops.indexing import getitem, index_add, set_item
 from ..ir.types import ArrayType
 from .conversions import Conversions
-from .errors import TracingError, explain
+from .errors import TracingError, UnsupportedError, explain
 from .indexing import added_dims, encode_index, places_of_mask
 from .likeness import ArrayLikeness, Likeness, NumberLikeness, ScalarLikeness
 from .operators import InPlaceOperators, Operators
@@ -173,15 +173,21 @@ class Tracer(Likeness, Conversions, Operators):
             flat._place.decided = True  # it writes through, whatever the layout
         return flat
 
-    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+    def astype(
+        self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Any:
         value = self._here()
         wanted = np.dtype(dtype)
         if not np.can_cast(value.dtype, wanted, casting=casting):  # type: ignore[arg-type]
-            raise TypeError(f"Cannot cast array data from {value.dtype!r} to {wanted!r} according to the rule {casting!r}")
+            raise TypeError(
+                f"Cannot cast array data from {value.dtype!r} to {wanted!r} according to the rule {casting!r}"
+            )
         if value.dtype == wanted and not copy:
             return self
         made = self._trace.emit(astype, value, dtype=wanted)
-        return wrap(self._trace, made, contiguous=order == "C" and self.ndim > 0, like=self._place if self.ndim else None)
+        return wrap(
+            self._trace, made, contiguous=order == "C" and self.ndim > 0, like=self._place if self.ndim else None
+        )
 
     def copy(self, order: str = "C") -> Any:
         """A buffer of its own with the same value."""
@@ -309,9 +315,9 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
         old = self._value()
         if isinstance(self._place, View):
             self._settle(self._place)
-        if item.dtype != old.dtype and not item.type.weak:
-            item = trace.emit(astype, item, dtype=old.dtype)
-        elif item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub":
+        if (item.dtype != old.dtype and not item.type.weak) or (
+            item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub"
+        ):
             item = trace.emit(astype, item, dtype=old.dtype)
         new = trace.emit(op, old, item, *arrays, **params)
         if isinstance(old.atom, type(new.atom)) and old.atom.name:  # type: ignore[union-attr]
@@ -325,7 +331,8 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
         result = trace.emit(BY_CALLABLE[ufunc], old, lift(trace, other))
         if result.shape != old.shape:
             raise ValueError(
-                f"non-broadcastable output operand with shape {old.shape} doesn't match the broadcast shape {result.shape}"
+                f"non-broadcastable output operand with shape {old.shape} "
+                f"doesn't match the broadcast shape {result.shape}"
             )
         if not np.can_cast(result.dtype, old.dtype, casting="same_kind"):
             raise TypeError(
@@ -355,7 +362,7 @@ class CellTracer(ArrayLikeness, ScalarTracer, InPlaceOperators):
         self._check_key(key)
         if key is None:
             return np.reshape(self, (1,))  # type: ignore[call-overload]
-        return wrap(self._trace, self._here()) if key == () else CellTracer(self._trace, self._place)
+        return wrap(self._trace, self._here()) if isinstance(key, tuple) else CellTracer(self._trace, self._place)
 
     def __setitem__(self, key: Any, item: Any) -> None:
         self._check_key(key)
@@ -366,8 +373,11 @@ class CellTracer(ArrayLikeness, ScalarTracer, InPlaceOperators):
         self._place.write(self._trace.emit(astype, value, dtype=old.dtype) if value.type != old.type else value)
 
     def _check_key(self, key: Any) -> None:
-        if key is not None and key is not Ellipsis and key != ():
+        if isinstance(key, int | slice) or (isinstance(key, tuple) and key):
             raise IndexError("too many indices for array: array is 0-dimensional")
+        if key is not None and key is not Ellipsis and not (isinstance(key, tuple) and not key):
+            cause = "this index into a 0-d array is not supported"
+            raise UnsupportedError(explain(cause, self._trace.origin(), "x.reshape(1), and index that", "unsupported"))
 
     fill = ArrayTracer.fill
 
@@ -431,10 +441,37 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in (
-    "all any argmax argmin clip cumsum cumprod diagonal dot max mean min prod ptp repeat round squeeze std sum swapaxes "
-    "take trace var ravel nonzero argsort searchsorted compress choose"
-).split():
+for _name in [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "clip",
+    "cumsum",
+    "cumprod",
+    "diagonal",
+    "dot",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "ptp",
+    "repeat",
+    "round",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
+    "var",
+    "ravel",
+    "nonzero",
+    "argsort",
+    "searchsorted",
+    "compress",
+    "choose",
+]:
     if hasattr(np.ndarray, _name):  # NumPy 2 has no .ptp
         setattr(Tracer, _name, _method(_name))
 

@@ -1,7 +1,7 @@
 """Arrays made inside a traced function: while a trace is active, NumPy's creation functions return traced buffers.
 
-NumPy does not dispatch these (they take no array), so the names in NumPy's namespace are replaced. The replacement looks
-at a context variable and at who calls: other threads, other contexts and libraries always get the original.
+NumPy does not dispatch these (they take no array), so the names in NumPy's namespace are replaced. The replacement
+looks at a context variable and at who calls: other threads, other contexts and libraries always get the original.
 """
 
 from __future__ import annotations

@@ -86,7 +86,10 @@ def _deliver(trace: Trace, result: Value, out: Any, mask: Any, name: str) -> Any
     if out is None:
         if mask is not True:
             raise refuse(
-                trace, f"where= of np.{name} without out=", "the rest would be uninitialized", "np.where(condition, a, b)"
+                trace,
+                f"where= of np.{name} without out=",
+                "the rest would be uninitialized",
+                "np.where(condition, a, b)",
             )
         return wrap(trace, result)
     check_target(trace, out, f"out= of np.{name}")
@@ -117,9 +120,7 @@ def check_target(trace: Trace, target: Any, what: str) -> None:
         )
 
 
-def _reduce(
-    trace: Trace, ufunc: np.ufunc, x: Any, kwargs: dict[str, Any], out: Any, mask: Any, dtype: Any
-) -> Any:
+def _reduce(trace: Trace, ufunc: np.ufunc, x: Any, kwargs: dict[str, Any], out: Any, mask: Any, dtype: Any) -> Any:
     keywords = {"axis": static(kwargs.pop("axis", 0)), "keepdims": bool(kwargs.pop("keepdims", False))}
     if kwargs.pop("initial", _NO_VALUE) is not _NO_VALUE:
         raise refuse(trace, f"the keyword 'initial' of np.{ufunc.__name__}.reduce")

@@ -15,16 +15,16 @@ def explicit_subscripts(subscripts: str, ranks: list[int]) -> str:
     terms = inputs.split(",")
     if len(terms) != len(ranks):
         raise ValueError(f"einsum: {len(terms)} subscripts for {len(ranks)} operands")
-    spans = [rank - len(term.replace("...", "")) if "..." in term else 0 for term, rank in zip(terms, ranks, strict=True)]
+    spans = [
+        rank - len(term.replace("...", "")) if "..." in term else 0 for term, rank in zip(terms, ranks, strict=True)
+    ]
     if min(spans) < 0:
         raise ValueError("einsum: more subscripts than dimensions")
     used = set(text)
     spare = [letter for letter in string.ascii_letters if letter not in used]
     longest = max(spans)
     batch = "".join(spare[:longest])
-    written = [
-        term.replace("...", batch[longest - span :]) for term, span in zip(terms, spans, strict=True)
-    ]
+    written = [term.replace("...", batch[longest - span :]) for term, span in zip(terms, spans, strict=True)]
     if not arrow:
         letters = "".join(terms).replace(".", "")
         output = batch + "".join(sorted(letter for letter in set(letters) if letters.count(letter) == 1))

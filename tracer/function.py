@@ -163,7 +163,9 @@ def _result(trace: Trace, leaf: Any) -> Value:
     try:
         return lift(trace, leaf)
     except TypeError as error:
-        raise GradientError(explain(f"the function returned something that is not a number or an array: {error}")) from None
+        raise GradientError(
+            explain(f"the function returned something that is not a number or an array: {error}")
+        ) from None
 
 
 def write_back(recording: Recording) -> None:

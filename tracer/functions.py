@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..ir.builder import Value
-from ..ir.op import BY_CALLABLE
+from ..ir.op import BY_CALLABLE, BY_NAME
 from ..ir.ops.elementwise import where
 from ..ir.ops.linear import einsum, tensordot
 from ..ir.ops.shape import concatenate, filled, pad, repeat, stack
@@ -49,9 +50,13 @@ def _view(trace: Trace, x: Any, op: str, **params: Any) -> Any:
     x = as_tracer(trace, x)
     if isinstance(x, ArrayTracer | CellTracer):
         return x._view(op, **params)
-    from ..ir.op import BY_NAME
-
     return wrap(trace, trace.emit(BY_NAME[op], x._here(), **params))
+
+
+def _strong(trace: Trace, x: Any) -> Any:
+    """The same stand-in, or that of a NumPy scalar for a Python number: what NumPy's functions make of one."""
+    value = x._here()
+    return wrap(trace, trace.emit(BY_NAME["astype"], value, dtype=value.dtype)) if value.type.weak else x
 
 
 def _no_order(trace: Trace, order: str, name: str) -> None:
@@ -127,7 +132,7 @@ def _transpose(trace: Trace, a: Any, axes: Any = None) -> Any:
     order = tuple(reversed(range(a.ndim))) if axes is None else tuple(normalize_axis(int(i), a.ndim) for i in axes)
     if len(order) != a.ndim:
         raise ValueError("axes don't match array")
-    return _view(trace, a, "transpose", axes=order) if a.ndim > 1 else a
+    return _view(trace, a, "transpose", axes=order) if a.ndim > 1 else _strong(trace, a)
 
 
 @function(np.matrix_transpose)
@@ -167,7 +172,7 @@ def _expand_dims(trace: Trace, a: Any, axis: Any) -> Any:
 def _squeeze(trace: Trace, a: Any, axis: Any = None) -> Any:
     a = as_tracer(trace, a)
     axes = tuple(i for i, n in enumerate(a.shape) if n == 1) if axis is None else normalize_axes(axis, a.ndim)
-    return _view(trace, a, "squeeze", axis=axes) if axes else a
+    return _view(trace, a, "squeeze", axis=axes) if axes else _strong(trace, a)
 
 
 @function(np.atleast_1d)
@@ -200,7 +205,9 @@ def _copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
 
 
 @function(np.concatenate)
-def _concatenate(trace: Trace, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
+def _concatenate(
+    trace: Trace, arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: Any = None
+) -> Any:
     values = [lift(trace, a) for a in arrays]
     if axis is None:
         values = [lift(trace, _reshape(trace, wrap_constant(trace, v), -1)) for v in values]
@@ -262,7 +269,7 @@ def _array_split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0
         edges = [0, *np.cumsum(sizes).tolist()]
     else:
         edges = [0, *(int(i) for i in indices_or_sections), n]
-    return _axis_slices(ary, axis, list(zip(edges[:-1], edges[1:], strict=True)))
+    return _axis_slices(ary, axis, list(itertools.pairwise(edges)))
 
 
 @function(np.pad)
@@ -272,7 +279,9 @@ def _pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwa
     constant = kwargs.pop("constant_values", 0)
     if mode != "constant" or kwargs or type(constant) not in (int, float):
         raise UnsupportedError(
-            explain(f"np.pad with mode={mode!r} and these values is not supported yet", trace.origin(), "mode='constant'")
+            explain(
+                f"np.pad with mode={mode!r} and these values is not supported yet", trace.origin(), "mode='constant'"
+            )
         )
     result = trace.emit(pad, array._here(), pad_width=widths)
     if constant:
@@ -455,5 +464,3 @@ def _sliding_window_view(
     if len(axes) != len(window):
         raise ValueError("window_shape and axis must have the same length")
     return _view(trace, x, "sliding_window_view", window_shape=window, axis=axes)
-
-

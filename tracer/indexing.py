@@ -42,7 +42,7 @@ def encode_index(trace: Trace, shape: tuple[int, ...], key: Any) -> tuple[Index,
                 index.append(encode_entry(entry))
             except TypeError:
                 raise IndexError(
-                    "only integers, slices (`:`), ellipsis (`...`), None and integer or boolean arrays are valid indices"
+                    "only integers, slices (`:`), ellipsis (`...`), None and integer or boolean arrays index an array"
                 ) from None
     return tuple(index), arrays
 
@@ -78,8 +78,12 @@ def places_of_mask(
             found.append(array)
             continue
         if not array.ndim:
-            raise UnsupportedError(explain("a single condition as an index is not supported", trace.origin(), "if c: ..."))
-        count = trace.number(trace.emit_unnamed(count_nonzero, array, axis=None, keepdims=False), "the number of true entries")
+            raise UnsupportedError(
+                explain("a single condition as an index is not supported", trace.origin(), "if c: ...")
+            )
+        count = trace.number(
+            trace.emit_unnamed(count_nonzero, array, axis=None, keepdims=False), "the number of true entries"
+        )
         for axis in range(array.ndim):
             entries.append(SLOT)
             found.append(trace.emit_unnamed(mask_places, array, axis=axis, count=count))

@@ -60,7 +60,10 @@ def _standins(trace: Trace, structure: Structure, values: Sequence[Value]) -> An
 
 
 def _record(
-    outer: Trace, name: str, function: Callable[..., Any], groups: Sequence[tuple[Structure, list[ArrayType], list[str]]]
+    outer: Trace,
+    name: str,
+    function: Callable[..., Any],
+    groups: Sequence[tuple[Structure, list[ArrayType], list[str]]],
 ) -> tuple[InnerTrace, list[Value], Structure]:
     """Trace a function of structured arguments; its results in the inner trace."""
     inner = InnerTrace(outer)
@@ -134,7 +137,11 @@ def _carry(trace: Trace, init: Any) -> tuple[list[Value], Structure]:
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
 ) -> tuple[Any, Any]:
     """`for x in xs: carry, y = f(carry, x)`: the last carry and all the y, stacked.
 
@@ -156,7 +163,9 @@ def scan(
         ]
         inner, results, returned = _record(trace, "body", f, groups)
         if returned.kind != "tuple" or len(returned.children) != 2:
-            raise TracingError(explain("the body of scan must return a pair (carry, y)", trace.origin(), anchor="loops"))
+            raise TracingError(
+                explain("the body of scan must return a pair (carry, y)", trace.origin(), anchor="loops")
+            )
         _check_structure(trace, carry_structure, returned.children[0])
         settled = _settled(types, results[: len(state)])
         if settled == types:
@@ -229,7 +238,9 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     program = _program(inner, "body", results)
     tester, test_results, _ = _record(trace, "test", cond, [(structure, types, _names(state, "carry"))])
     if len(test_results) != 1 or test_results[0].size != 1:
-        raise TracingError(explain("the condition of while_loop must be one truth value", trace.origin(), anchor="loops"))
+        raise TracingError(
+            explain("the condition of while_loop must be one truth value", trace.origin(), anchor="loops")
+        )
     test = _program(tester, "test", test_results)
     state = [_cast(trace, v, t) for v, t in zip(state, types, strict=True)]
     outs = trace.emit(
@@ -253,9 +264,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     second, second_results, other = _record(trace, "false", false_fun, groups)
     if shape != other or [r.shape for r in first_results] != [r.shape for r in second_results]:
         raise TracingError(
-            explain(
-                "both branches of cond must return the same structure and shapes", trace.origin(), anchor="loops"
-            )
+            explain("both branches of cond must return the same structure and shapes", trace.origin(), anchor="loops")
         )
     types = _settled([r.type for r in first_results], second_results)
     branches = []

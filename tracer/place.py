@@ -1,4 +1,4 @@
-"""Storage as values: a place is what a handle points to; a write gives the place, and all that share it, a new value."""
+"""Storage as values: a place is what a handle points to; a write gives it, and all that share it, a new value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Root:
         self.first = value  # what it was made with: that fixed its layout
         self.like = like  # the place whose layout it was made in
         self.version = 0
-        self.contiguous: bool = contiguous or (like is not None and like.contiguous)  # in C order: a reshape of it is a view
+        self.contiguous: bool = contiguous or (
+            like is not None and like.contiguous
+        )  # in C order: a reshape of it is a view
 
     @property
     def root(self) -> Root:

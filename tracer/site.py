@@ -7,7 +7,7 @@ import linecache
 import os
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import CodeType, FrameType
 
 import numpy as np
@@ -21,11 +21,11 @@ _OURS = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("ir", "tracer",
 _LIBRARIES = (os.path.dirname(np.__file__) + os.sep, os.path.dirname(ast.__file__) + os.sep)
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_user_code(code: CodeType) -> bool:
     """Whether the code is neither ours nor NumPy's nor the standard library's."""
     file = os.path.abspath(code.co_filename) if not code.co_filename.startswith("<") else code.co_filename
-    if file.startswith(_OURS) or file.startswith("<frozen"):
+    if file.startswith((*_OURS, "<frozen")):
         return False
     if file.startswith(_LIBRARIES[0]):
         return False
@@ -35,7 +35,7 @@ def is_user_code(code: CodeType) -> bool:
 _RECORDED = os.path.join(_PACKAGE, "nn.py")
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_recorded_code(code: CodeType) -> bool:
     """Whether it is the user's code or that of `nn`, whose plain NumPy is recorded as if the user had written it."""
     return is_user_code(code) or os.path.abspath(code.co_filename) == _RECORDED
@@ -186,9 +186,7 @@ def _statement(tree: ast.AST, first: tuple[int, int], last: tuple[int, int]) -> 
     return best
 
 
-def _covers(
-    node: ast.stmt | ast.ExceptHandler | ast.match_case, first: tuple[int, int], last: tuple[int, int]
-) -> bool:
+def _covers(node: ast.stmt | ast.ExceptHandler | ast.match_case, first: tuple[int, int], last: tuple[int, int]) -> bool:
     if isinstance(node, ast.match_case):
         return any(_covers(statement, first, last) for statement in node.body)
     begins = (node.lineno, node.col_offset)

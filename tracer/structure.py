@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The shape of a container. `kind` is leaf, dict, list, tuple, namedtuple, dataclass; static values stand inside."""
+    """The shape of a container. `kind` is leaf, static, dict, list, tuple, namedtuple or dataclass."""
 
     kind: str
     keys: tuple[Any, ...] = ()
@@ -33,7 +33,6 @@ class Structure:
         for key, child in zip(self.keys, self.children, strict=True):
             attribute = self.kind in ("namedtuple", "dataclass")
             yield from child.paths(f"{prefix}.{key}" if attribute else f"{prefix}[{key!r}]")
-
 
     def statics(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """The static values inside, each with the Python expression that reaches it from `prefix`."""

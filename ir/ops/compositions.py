@@ -29,7 +29,7 @@ def composition(*keys: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
 
 
 @composition(np.var)
-def var(a: Value, *, axis: Axis = None, keepdims: bool = False, ddof: int | float = 0) -> Value:
+def var(a: Value, *, axis: Axis | None = None, keepdims: bool = False, ddof: int | float = 0) -> Value:
     centred = a - mean(a, axis=axis, keepdims=True)
     squares = square(absolute(centred)) if a.dtype.kind == "c" else square(centred)
     if ddof == 0:
@@ -38,12 +38,12 @@ def var(a: Value, *, axis: Axis = None, keepdims: bool = False, ddof: int | floa
 
 
 @composition(np.std)
-def std(a: Value, *, axis: Axis = None, keepdims: bool = False, ddof: int | float = 0) -> Value:
+def std(a: Value, *, axis: Axis | None = None, keepdims: bool = False, ddof: int | float = 0) -> Value:
     return sqrt(var(a, axis=axis, keepdims=keepdims, ddof=ddof))
 
 
 @composition(np.ptp)
-def ptp(a: Value, *, axis: Axis = None, keepdims: bool = False) -> Value:
+def ptp(a: Value, *, axis: Axis | None = None, keepdims: bool = False) -> Value:
     return max_(a, axis=axis, keepdims=keepdims) - min_(a, axis=axis, keepdims=keepdims)
 
 
@@ -97,7 +97,7 @@ def trace(a: Value) -> Value:
 
 
 @composition(np.linalg.norm)
-def norm(x: Value, *, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Value:
+def norm(x: Value, *, ord: Any = None, axis: Axis | None = None, keepdims: bool = False) -> Value:
     """Euclidean and Frobenius; 0 at the origin."""
     flat = ord is None or (ord == 2 and len(normalize_axes(axis, x.ndim)) == 1)
     if not flat and not (ord == "fro" and len(normalize_axes(axis, x.ndim)) == 2):

@@ -190,7 +190,7 @@ def _kernel_vjp(
         assert kernels.shape[0] == o
     around = []
     for i in range(2):
-        low, high = padding[i]
+        low = padding[i][0]
         covered = (g.shape[2 + i] - 1) * stride[i] + 1
         length = (x.shape[2 + i] - 1) * spread[i] + 1 + low
         around.append((low, (w.shape[2 + i] - 1) * dilation[i] + covered - length))

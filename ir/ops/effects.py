@@ -70,5 +70,3 @@ def _store(x: Any, value: Any) -> tuple[()]:
 def store(x: ArrayType, value: ArrayType) -> tuple[()]:
     """What the function leaves in its argument x, written as the last thing."""
     return ()
-
-

@@ -112,7 +112,11 @@ power = binary(np.power, _power_base, _power_exponent, python="{0} ** {1}", doma
 float_power = binary(np.float_power, _power_base, _power_exponent, domain=(POSITIVE, REAL))
 floor_divide = binary(np.floor_divide, NONDIFF, python="{0} // {1}")
 remainder = binary(
-    np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * floor(a / b), python="{0} % {1}", domain=(REAL, POSITIVE)
+    np.remainder,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g * floor(a / b),
+    python="{0} % {1}",
+    domain=(REAL, POSITIVE),
 )
 fmod = binary(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * trunc(a / b), domain=(REAL, POSITIVE))
 square = unary(np.square, lambda g, y, x: 2 * g * x)

@@ -80,9 +80,7 @@ def distinct(arrays: tuple[Value, ...]) -> bool:
 
 
 @set_item.vjp
-def set_item_vjp(
-    g: Value, y: Value, x: Value, value: Value, *arrays: Value, index: Index
-) -> tuple[Value | None, ...]:
+def set_item_vjp(g: Value, y: Value, x: Value, value: Value, *arrays: Value, index: Index) -> tuple[Value | None, ...]:
     """The old value loses what was overwritten; the new one gets it, once: of repeated places the last write counts."""
     if value.literal is not None:
         dvalue = None
@@ -144,9 +142,7 @@ def _index_add_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: I
 
 
 @op(name="index_add", fun=_index_add, python="{0}", update=_index_add_text)
-def index_add(
-    x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, distinct: bool = False
-) -> ArrayType:
+def index_add(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, distinct: bool = False) -> ArrayType:
     """x with `value` added at the index; places named more than once collect every addition (np.add.at).
 
     `distinct` promises that no place is named twice.

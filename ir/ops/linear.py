@@ -218,4 +218,3 @@ def _along(x: Value, operand: Value, axis: int) -> Value:
     """0, 1, 2, ... along one axis of an operand, with length 1 along the others."""
     n = operand.shape[axis]
     return reshape(arange(x, n), shape=tuple(n if i == axis else 1 for i in range(operand.ndim)))
-

@@ -117,7 +117,11 @@ def _in_full(value: Value, type_: ArrayType) -> Value:
 
     full = spread(value, type_.strong())
     if full.type.weak:  # what a loop carries must not change from a Python number to a NumPy one
-        full = astype(full, dtype=type_.dtype) if full.literal is None else full.builder.value(type_.dtype.type(full.literal))
+        full = (
+            astype(full, dtype=type_.dtype)
+            if full.literal is None
+            else full.builder.value(type_.dtype.type(full.literal))
+        )
     return full
 
 
@@ -151,7 +155,9 @@ def scan_vjp(
     dk = [_strong_input(inner, state[i]) for i in carry_ids]
     k = [inner.input(v.type.strong(), v.name) for v in state]
     x = _copies(inner, slices)
-    dy = {j: inner.input(body.outputs[j + carry].type.strong(), "dy") for j, g in enumerate(d_collected) if g is not None}
+    dy = {
+        j: inner.input(body.outputs[j + carry].type.strong(), "dy") for j, g in enumerate(d_collected) if g is not None
+    }
     dkept = {i: inner.input(state[i].type.strong(), "") for i in carry_ids if d_kept[i] is not None}
     results = inline(inner, _with_strong_carry(body, consts, carry), [*c, *k, *x])
     seeds = [(results[i], d) for i, d in zip(carry_ids, dk, strict=True)]

@@ -198,4 +198,3 @@ def cumsum_vjp(g: Value, y: Value, x: Value, *, axis: int | None) -> Value:
     along = 0 if axis is None else normalize_axis(axis, x.ndim)
     backwards = flip(cumsum(flip(g, axis=(along,)), axis=along), axis=(along,))
     return reshape(backwards, shape=x.shape) if axis is None and x.ndim != 1 else backwards
-

@@ -1,4 +1,4 @@
-"""Rules that keep the numbers of a cotangent together: one coefficient `num / den` in front, written as a person would."""
+"""Rules that keep the numbers of a cotangent together: one coefficient `num / den` in front, as a person writes it."""
 
 from __future__ import annotations
 

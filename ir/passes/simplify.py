@@ -29,7 +29,9 @@ def simplify(program: Program) -> Program:
             assert value.type == out.type, (equation.op, value.type, out.type)
             renamed[out] = value.atom
             made = builder.definition(value)
-            later = (made.level if made is not None else 0) < equation.level  # d<name> is no name for a value of the forward pass
+            later = (
+                made.level if made is not None else 0
+            ) < equation.level  # d<name> is no name for a value of the forward pass
             if not isinstance(value.atom, Var) or not out.name or later:
                 continue
             if not value.atom.name or out.named > value.atom.named:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.check import check
 from tapeless.ir.grad import backward, spread

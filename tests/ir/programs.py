@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from gradcheck import random_like
 from samples import NAMES, PLAIN, TABLE, is_ufunc
+
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.grad import backward
 from tapeless.ir.op import BY_NAME
@@ -38,7 +39,7 @@ TYPES = (
     "float",
 )
 # What asks for more than types: a count that a guard has made sure of, the memory layout of an argument.
-ASKING = {"mask_places", "is_contiguous"}
+ASKING = {"mask_places", "is_contiguous", "has_strides"}
 FEW = [n for n in NAMES if not BY_NAME[n].effect and n not in ASKING]
 
 

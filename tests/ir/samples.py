@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from tapeless.ir.indexing import SLOT, Slice
 from tapeless.ir.op import BY_NAME, Nondifferentiable, Op, Refused
 from tapeless.ir.ops.compositions import COMPOSITIONS
@@ -406,6 +407,7 @@ PLAIN: dict[str, list[Sample]] = {
     ],
     "stop_gradient": TABLE["stop_gradient"],
     "is_contiguous": [Sample((X,)), Sample((CUBE[:, 1],))],
+    "has_strides": [Sample((X,), {"strides": (24, 8)}), Sample((CUBE[:, 1],), {"strides": (8, 8)})],
     "guard": [Sample((np.bool_(True),), {"expected": True})],
     "store": [],
     "mask_places": each(MASK, axis=(0, 1), count=(3, 3)),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.check import InvalidProgram, check
 from tapeless.ir.op import BY_NAME

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gradcheck import check_gradient, evaluate, forward_program
 from samples import complexes, numbers
+
 from tapeless.ir.builder import Builder
 from tapeless.ir.check import check
 from tapeless.ir.grad import backward

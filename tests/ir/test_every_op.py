@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gradcheck import check_gradient, check_low_precision, evaluate, forward_program
 from samples import COMPOSED, COMPOSITION, PLAIN, TABLE, Sample, build_of, differentiable, is_ufunc, samples_of
+
 from tapeless.ir import ops
 from tapeless.ir.builder import Builder
 from tapeless.ir.grad import active_variables

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gradcheck import analytic, check_gradient
+
 from tapeless.ir.builder import Value
 from tapeless.ir.op import BY_NAME, Masked
 from tapeless.ir.ops.elementwise import conjugate, exp, multiply, sin, where

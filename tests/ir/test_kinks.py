@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gradcheck import check_gradient, evaluate, optimize
 from samples import numbers
+
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.check import check
 from tapeless.ir.grad import NotDifferentiable, backward

@@ -13,6 +13,7 @@ from gradcheck import ROUNDING, assert_close, evaluate, same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import random_program
+
 from tapeless.ir.builder import Builder, Rule, Value
 from tapeless.ir.check import check
 from tapeless.ir.indexing import SLOT, Slice

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import random_program
 from samples import NAMES, samples_of
+
 from tapeless.ir.builder import Builder
 from tapeless.ir.check import check
 from tapeless.ir.grad import backward

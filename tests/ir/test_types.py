@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gradcheck import build_of_literals, evaluate
 from samples import PLAIN, TABLE, Sample, is_ufunc
+
 from tapeless.ir.builder import Builder
 from tapeless.ir.op import BY_NAME, Op
 from tapeless.ir.types import DTYPES, ArrayType, broadcast_shapes, parse_type, type_of
