@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ class Lowering:
         return [assign, self._update(equation, ast.Name(name, ast.Load()))]
 
     def _update(self, equation: Equation, target: ast.expr) -> ast.stmt:
-        operands = [target, *(self.expression(_whole(o, equation)) for o in equation.operands[1:])]
+        operands = [target, *map(self.expression, _whole_value(equation))]
         op, params = equation.op, dict(equation.params)
         if op.name == "index_add" and params["distinct"] and self._still_zero(equation.operands[0], params["index"]):
             op, params = BY_NAME["set_item"], {"index": params["index"]}  # what is added to 0 is written
@@ -266,13 +266,15 @@ def _negative(operand: ast.expr) -> ast.expr:
     return ast.UnaryOp(ast.USub(), operand)
 
 
-def _whole(atom: Atom, equation: Equation) -> Atom:
-    """A float written into an array of floats by the backward pass, as an integer where it is one."""
-    floats = equation.operands[0].type.dtype.kind == "f"
-    if isinstance(atom, Literal) and equation.level > 0 and floats and float(atom.value).is_integer():
-        number = int(atom.value)
-        return Literal(number, type_of(number)) if repr(float(atom.value)) != "-0.0" else atom
-    return atom
+def _whole_value(equation: Equation) -> Sequence[Atom]:
+    """The operands behind the target; a float that the backward pass writes among floats as an integer if it is one."""
+    rest = equation.operands[1:]
+    if equation.level == 0 or not rest or equation.operands[0].type.dtype.kind != "f":
+        return rest
+    value = rest[0].value if isinstance(rest[0], Literal) else None
+    if not isinstance(value, float) or not value.is_integer() or repr(float(value)) == "-0.0":
+        return rest
+    return (Literal(int(value), type_of(int(value))), *rest[1:])
 
 
 def _plain_literal(equation: Equation, place: int) -> Literal:

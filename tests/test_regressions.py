@@ -149,3 +149,32 @@ def test_a_place_without_a_statement_ends_its_line() -> None:
     with pytest.raises(GradientError) as error:
         grad(lambda x: x * 2)(X)
     assert all(line == line.rstrip() for line in str(error.value).splitlines())
+
+
+def false_condition_as_an_index(x):
+    z = np.zeros(x.shape)
+    x = x.copy()
+    x[np.var(z) > 0.2] = 7.0  # the condition is a plain False: nothing is written
+    return np.mean(x)
+
+
+def value_with_leading_ones(x):
+    z = np.tanh(x[1:])
+    z[:, 0] = x.T @ x
+    return np.mean(x) + np.sum(z * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (false_condition_as_an_index, np.arange(9.0).reshape(3, 3)),
+        (value_with_leading_ones, np.arange(4.0).reshape(4, 1)),
+    ],
+)
+def test_writes_that_numpy_takes(f, x):
+    value, gradient = value_and_grad(f)(x)
+    assert value == f(x)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        assert gradient[index] == pytest.approx((f(x + step) - f(x - step)) / 2e-6, abs=1e-6)

@@ -50,6 +50,7 @@ def _view(trace: Trace, x: Any, op: str, **params: Any) -> Any:
     x = as_tracer(trace, x)
     if isinstance(x, ArrayTracer | CellTracer):
         return x._view(op, **params)
+    params.pop("flat", None)  # says how a view lies, and a number has no views
     return wrap(trace, trace.emit(BY_NAME[op], x._here(), **params))
 
 
@@ -196,12 +197,12 @@ def _broadcast_to(trace: Trace, array: Any, shape: Any, subok: bool = False) -> 
 @function(np.flip)
 def _flip(trace: Trace, m: Any, axis: Any = None) -> Any:
     m = as_tracer(trace, m)
-    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim)) if m.ndim else wrap(trace, m._value())
+    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim)) if m.ndim else _strong(trace, m)
 
 
 @function(np.copy)
 def _copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
-    return as_tracer(trace, a).copy(order)
+    return _strong(trace, as_tracer(trace, a)).copy(order)
 
 
 @function(np.concatenate)

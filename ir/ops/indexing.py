@@ -14,7 +14,7 @@ from ..types import ArrayType, Shape, broadcast_shapes, normalize_axis, result_d
 from .elementwise import where
 from .reduction import sum_
 from .shape import arange as _arange
-from .shape import zeros
+from .shape import expand_dims, filled, zeros
 
 
 def _getitem(x: Any, *arrays: Any, index: Index) -> Any:
@@ -90,14 +90,19 @@ def set_item_vjp(g: Value, y: Value, x: Value, value: Value, *arrays: Value, ind
         dvalue = getitem(g, *arrays, index=index)
         if not distinct(arrays):
             dvalue = where(survives(*arrays, index=index, shape=x.shape), dvalue, 0)
+        dvalue = _with_leading_ones(dvalue, value)
     dx = set_item(g, 0, *arrays, index=index)  # after the read, so that it can be done in place
     return (dx, dvalue, *[None] * len(arrays))
 
 
+def _with_leading_ones(cotangent: Value, value: Value) -> Value:
+    """NumPy lets a written value have more dimensions than its place, if they are of length 1."""
+    missing = value.ndim - cotangent.ndim
+    return expand_dims(cotangent, axis=tuple(range(missing))) if missing > 0 else cotangent
+
+
 def _sum_masked(g: Value, arrays: tuple[Value, ...], index: Index) -> Value:
     """The sum of g[index] for an index with a mask, whatever the number of its true entries."""
-    from .shape import expand_dims, filled
-
     mask = arrays[0]
     if index != (SLOT,):
         nowhere = g.builder.emit(filled, value=False, shape=g.shape, dtype=np.dtype(bool))
@@ -163,7 +168,8 @@ def index_add_vjp(
 ) -> tuple[Value | None, ...]:
     if any(a.dtype.kind == "b" for a in arrays):
         return (g, _sum_masked(g, arrays, index), *[None] * len(arrays))
-    return (g, getitem(g, *arrays, index=index), *[None] * len(arrays))
+    dvalue = _with_leading_ones(getitem(g, *arrays, index=index), value)
+    return (g, dvalue, *[None] * len(arrays))
 
 
 def slice_along(x: Value, axis: int, start: int, stop: int) -> Value:
