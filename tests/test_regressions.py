@@ -178,3 +178,21 @@ def test_writes_that_numpy_takes(f, x):
         step = np.zeros_like(x)
         step[index] = 1e-6
         assert gradient[index] == pytest.approx((f(x + step) - f(x - step)) / 2e-6, abs=1e-6)
+
+
+WITHOUT_TEXT = """
+import numpy as np
+
+def filled(x):
+    out = np.zeros(3)
+    for i in range(3):
+        out[i] = x[i] ** 2
+    parts = np.array([x[0], out[1]])
+    return out.sum() + parts.sum()
+"""
+
+
+def test_arrays_made_in_code_without_source_text():
+    names: dict[str, Any] = {}
+    exec(WITHOUT_TEXT, names)
+    np.testing.assert_allclose(grad(names["filled"])(np.array([1.0, 2.0, 3.0])), [3.0, 8.0, 6.0])

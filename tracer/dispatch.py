@@ -171,6 +171,8 @@ def call_function(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[s
         result = trace.emit(meaning, *operands, **keywords)
     else:
         result = compose(trace, meaning, operands, keywords)
+    if isinstance(result, Value) and result.type.weak:
+        result = _strong(trace, result)  # NumPy's functions make no Python numbers
     return _deliver(trace, result, out, True, name.removeprefix("np.")) if out is not None else wrap(trace, result)
 
 

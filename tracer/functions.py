@@ -197,7 +197,9 @@ def _broadcast_to(trace: Trace, array: Any, shape: Any, subok: bool = False) -> 
 @function(np.flip)
 def _flip(trace: Trace, m: Any, axis: Any = None) -> Any:
     m = as_tracer(trace, m)
-    return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim)) if m.ndim else _strong(trace, m)
+    if m.ndim:
+        return _view(trace, m, "flip", axis=normalize_axes(axis, m.ndim))
+    return ScalarTracer(trace, Root(_strong(trace, m)._here()))  # m[()], a number of its own
 
 
 @function(np.copy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import linecache
 import os
 import sys
@@ -141,11 +142,31 @@ def _called_name(code: CodeType, instruction: int) -> str:
     tree = _tree(code.co_filename)
     statement = _statement(tree, (line, column), (end_line, end_column)) if tree is not None else None
     if statement is None:
-        return ""
+        return _loaded_name(code, instruction)
     found = _expression(statement, (line, column, end_line, end_column), linecache.getlines(code.co_filename))
     found = found.value if isinstance(found, ast.Expr) else found
     called = found.func if isinstance(found, ast.Call) else None
     return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+
+
+def _loaded_name(code: CodeType, instruction: int) -> str:
+    """The name of the function that an instruction calls, from the instructions alone (code made by exec has no text):
+    the longest load that begins where the call begins."""
+    reached = [i for i in dis.get_instructions(code) if i.offset <= instruction]  # it may point into the call's cache
+    call = reached[-1] if reached else None
+    if call is None or not call.opname.startswith("CALL") or call.positions is None:
+        return ""
+    start = call.positions.lineno, call.positions.col_offset
+    loads = [
+        i
+        for i in dis.get_instructions(code)
+        if i.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_FAST")
+        and i.positions is not None
+        and (i.positions.lineno, i.positions.col_offset) == start
+        and i.offset < instruction
+    ]
+    longest = max(loads, key=lambda i: (i.positions.end_lineno, i.positions.end_col_offset), default=None)  # type: ignore[union-attr]
+    return str(longest.argval) if longest is not None else ""
 
 
 def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
