@@ -27,7 +27,6 @@ _CELLS = {
     "as_array",
     "broadcast_to",
     "copy",
-    "einsum",
     "filled",
     "full",
     "reshape",
@@ -42,6 +41,8 @@ def is_cell(equation: Equation) -> bool:
     """Whether the result is a 0-d array, where most operations give a scalar: it can be written in place."""
     if equation.out.type.shape:
         return False
+    if equation.op.name == "einsum":
+        return bool(equation.params["optimize"]) and len(equation.operands) > 1  # NumPy goes through tensordot then
     return equation.op.name in _CELLS or (equation.op.name == "getitem" and Ellipsis in equation.params["index"])
 
 

@@ -12,7 +12,7 @@ from ..ir.ops.elementwise import positive
 from ..ir.ops.shape import copy
 from ..tracer.array import ArrayTracer, CellTracer, ScalarTracer, lift, wrap
 from ..tracer.errors import UnsupportedError, explain
-from ..tracer.function import Argument, Recording, function_origin
+from ..tracer.function import Argument, Call, Recording, function_origin
 from ..tracer.place import Root
 from ..tracer.structure import Structure, flatten, rebuild, unflatten
 from ..tracer.trace import Trace
@@ -25,8 +25,7 @@ def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> t
     """Run the function on copies of the arguments, so that whatever else uses these counts apart."""
     arguments: list[Argument] = []
     roots: list[Root] = []
-    positional: list[Any] = []
-    keywords: dict[str, Any] = {}
+    call = Call()
     for name, kind, value in parameters:
         leaves, structure = flatten(value)
         values = [_separate(trace, lift(trace, leaf)) for leaf in leaves]
@@ -37,17 +36,9 @@ def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> t
         kinds = [ArrayTracer if v.ndim else CellTracer if cell else ScalarTracer for v, cell in pairs]
         standins = [kind(trace, root) for kind, root in zip(kinds, own, strict=True)]
         arguments.append(Argument(name, structure, [v.type for v in values], values))
-        rebuilt = unflatten(structure, iter(standins))
-        if kind == "keyword":
-            keywords[name] = rebuilt
-        elif kind == "**kwargs":
-            keywords.update(rebuilt)
-        elif kind == "*args":
-            positional.extend(rebuilt)
-        else:
-            positional.append(rebuilt)
+        call.add(name, kind, unflatten(structure, iter(standins)))
     wanted = targets(request, parameters, arguments)
-    leaves, structure = flatten(request.function(*positional, **keywords))
+    leaves, structure = flatten(request.function(*call.positional, **call.keywords))
     if any(root.version for root in roots):
         raise UnsupportedError(
             explain(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapeless import GradientError, grad, value_and_grad
+from tapeless import GradientError, check_grads, grad, value_and_grad
 
 X = np.array([0.5, -1.5, 2.0, 0.25])
 TABLE = np.arange(12.0).reshape(4, 3) / 7
@@ -196,3 +196,26 @@ def test_arrays_made_in_code_without_source_text():
     names: dict[str, Any] = {}
     exec(WITHOUT_TEXT, names)
     np.testing.assert_allclose(grad(names["filled"])(np.array([1.0, 2.0, 3.0])), [3.0, 8.0, 6.0])
+
+
+def triangles(x):
+    return np.sum(np.tril(x) @ np.triu(x, k=1)) + np.sum(np.tril(x, -1) ** 2)
+
+
+def diagonals(x):
+    d = np.diag(x, 1)
+    return np.sum(np.diag(np.diag(x), k=-1) ** 2) + np.sum(d**3)
+
+
+def filled_diagonal(x):
+    y = np.tanh(x)
+    seen = np.diag(y)
+    np.fill_diagonal(y, x[0] ** 2)
+    return np.sum(y * np.arange(9.0).reshape(3, 3)) + seen.sum()
+
+
+@pytest.mark.parametrize("f", [triangles, diagonals, filled_diagonal])
+def test_triangles_and_diagonals(f):
+    x = np.random.default_rng(5).normal(size=(3, 3))
+    assert value_and_grad(f)(x)[0] == f(x)
+    check_grads(f, (x,), order=2)

@@ -36,6 +36,24 @@ class Argument:
 
 
 @dataclass(slots=True)
+class Call:
+    """The arguments of a call, put together parameter by parameter."""
+
+    positional: list[Any] = field(default_factory=list)
+    keywords: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, name: str, kind: str, value: Any) -> None:
+        if kind == "keyword":
+            self.keywords[name] = value
+        elif kind == "**kwargs":
+            self.keywords.update(value)
+        elif kind == "*args":
+            self.positional.extend(value)
+        else:
+            self.positional.append(value)
+
+
+@dataclass(slots=True)
 class Recording:
     """A traced function: the open trace, its arguments and its results."""
 
@@ -73,25 +91,16 @@ def record(
     """
     trace = Trace()
     arguments: list[Argument] = []
-    positional: list[Any] = []
-    keywords: dict[str, Any] = {}
+    call = Call()
     for name, kind, value in parameters:
         leaves, structure = flatten(value)
         standins, argument = _standins(trace, name, leaves, structure, abstract)
         arguments.append(argument)
-        rebuilt = unflatten(structure, iter(standins))
-        if kind == "keyword":
-            keywords[name] = rebuilt
-        elif kind == "**kwargs":
-            keywords.update(rebuilt)
-        elif kind == "*args":
-            positional.extend(rebuilt)
-        else:
-            positional.append(rebuilt)
+        call.add(name, kind, unflatten(structure, iter(standins)))
     around = snapshot(function, parameters)
     origin = function_origin(function)
     with tracing(trace), creation_recorded(), refusals_are_final(), draws_refused(around.generators, origin):
-        result = function(*positional, **keywords)
+        result = function(*call.positional, **call.keywords)
         leaves, structure = flatten(result)
         values = [_result(trace, leaf) for leaf in leaves]
         trace.check_captured()

@@ -343,6 +343,34 @@ def _take(trace: Trace, a: Any, indices: Any, axis: Any = None, out: Any = None,
     return a[(*(slice(None),) * normalize_axis(axis, a.ndim), indices)]
 
 
+@function(np.diag)
+def _diag(trace: Trace, v: Any, k: int = 0) -> Any:
+    """The diagonal of a matrix, or a new matrix with a vector on its diagonal."""
+    v = as_tracer(trace, v)
+    if v.ndim == 2:
+        return _diagonal(trace, v, offset=int(k))
+    if v.ndim != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    k, n = int(k), v.shape[0] + abs(int(k))
+    matrix = wrap(trace, trace.emit(filled, value=0, shape=(n, n), dtype=v.dtype), contiguous=True)
+    below, right = np.arange(v.shape[0]) + max(-k, 0), np.arange(v.shape[0]) + max(k, 0)
+    matrix[below.tolist(), right.tolist()] = v
+    return matrix
+
+
+@function(np.fill_diagonal)
+def _fill_diagonal(trace: Trace, a: Any, val: Any, wrap: bool = False) -> None:
+    from .dispatch import check_target
+
+    check_target(trace, a, "np.fill_diagonal")
+    if a.ndim != 2 or wrap:
+        raise UnsupportedError(
+            explain("np.fill_diagonal is supported for matrices, without wrap=", trace.origin(), "a[i, i] = value")
+        )
+    places = np.arange(min(a.shape)).tolist()
+    a[places, places] = val
+
+
 @function(np.diagonal)
 def _diagonal(trace: Trace, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     a = as_tracer(trace, a)

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..builder import Value
 from ..types import normalize_axes
-from .elementwise import absolute, maximum, minimum, multiply, sqrt, square
+from .elementwise import absolute, maximum, minimum, multiply, sqrt, square, where
+from .indexing import arange
 from .reduction import Axis, max_, mean, min_, reduced_size, sum_
+from .shape import expand_dims
 
 COMPOSITIONS: dict[Any, Callable[..., Any]] = {}
 
@@ -110,3 +112,25 @@ def norm(x: Value, *, ord: Any = None, axis: Axis | None = None, keepdims: bool 
         return reshape(length, shape=(1,) * x.ndim) if keepdims else length
     squares = square(absolute(x)) if x.dtype.kind == "c" else multiply(x, x)
     return sqrt(sum_(squares, axis=axis, keepdims=keepdims))
+
+
+def _triangle(m: Value, k: int, lower: bool) -> Value:
+    """The elements of each matrix on and below (or above) the k-th diagonal, zeros elsewhere."""
+    if m.ndim < 2:
+        raise ValueError("a triangle needs at least two dimensions")
+    rows = expand_dims(arange(m, m.shape[-2]), axis=(1,))
+    columns = arange(m, m.shape[-1])
+    edge = rows + k if k else rows
+    inside = columns <= edge if lower else columns >= edge
+    chosen: Value = where(inside, m, 0)
+    return chosen
+
+
+@composition(np.tril)
+def tril(m: Value, *, k: int = 0) -> Value:
+    return _triangle(m, k, lower=True)
+
+
+@composition(np.triu)
+def triu(m: Value, *, k: int = 0) -> Value:
+    return _triangle(m, k, lower=False)
