@@ -458,6 +458,8 @@ COMPOSED: dict[str, list[Sample]] = {
     ],
     "vdot": [Sample((X, Y)), Sample((Z, complexes(2, 3, seed=3))), Sample((X, Z))],
     "trace": [Sample((SYMMETRIC,)), Sample((X,)), Sample((numbers(4, 2),))],
+    "tril": each(X, k=(0, 1, -1)) + each(CUBE, k=(0,)),
+    "triu": each(X, k=(0, 1, -1)) + each(CUBE, k=(0,)),
     "norm": [
         *each(CUBE, axis=(None, 1, (0, 2)), keepdims=(False, True, False)),
         Sample((Z,), {"axis": 1}),
