@@ -15,7 +15,7 @@ LAYERS = {
     "runtime": {"runtime", "tracer", "codegen", "ir"},
 }
 OTHERS = {"tests", "docs", "examples", "benchmarks"}
-HIDDEN = {".git", ".library", "build", "dist", "goldens", "__pycache__", ".hypothesis", ".venv", "venv"}
+HIDDEN = {".git", "build", "dist", "goldens", "__pycache__", ".hypothesis", ".venv", "venv"}
 FILES = sorted(p for p in ROOT.rglob("*.py") if not HIDDEN & set(p.relative_to(ROOT).parts))
 SOURCES = [p for p in FILES if p.relative_to(ROOT).parts[0] not in OTHERS]
 FACADE = ROOT / "__init__.py"
