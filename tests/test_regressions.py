@@ -41,6 +41,7 @@ def test_stack_writes_its_out() -> None:
     assert np.allclose(dx, 1 + 2 * X)
 
 
+@pytest.mark.skipif(np.__version__.startswith("2.0."), reason="np.reshape has copy= since NumPy 2.1")
 def test_reshape_with_copy_does_not_share_memory() -> None:
     def reshaped(x: Any) -> Any:
         y, z = np.reshape(x, (2, 2), copy=True), x.reshape((2, 2), copy=True)

@@ -208,7 +208,8 @@ class Tracer(Likeness, Conversions, Operators):
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         wanted = shape[0] if len(shape) == 1 else shape
-        return np.reshape(self, wanted, order=order, copy=copy)  # type: ignore[call-overload]
+        asked = {} if copy is None else {"copy": copy}  # NumPy 2.0 does not know the keyword
+        return np.reshape(self, wanted, order=order, **asked)  # type: ignore[call-overload]
 
     def transpose(self, *axes: Any) -> Any:
         wanted = axes[0] if len(axes) == 1 else axes or None
@@ -472,7 +473,7 @@ for _name in [
     "compress",
     "choose",
 ]:
-    if hasattr(np.ndarray, _name):  # NumPy 2 has no .ptp
+    if hasattr(np.empty(1), _name):  # NumPy 2 has no .ptp
         setattr(Tracer, _name, _method(_name))
 
 

@@ -196,7 +196,11 @@ def function_name(func: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _parameters(func: Any) -> tuple[inspect.Parameter, ...]:
-    return tuple(inspect.signature(func).parameters.values())
+    try:
+        signature = inspect.signature(func)
+    except ValueError:  # the compiled products (dot, inner, vdot) of NumPy 2.0 to 2.3 do not tell theirs
+        signature = inspect.signature(lambda a, b, out=None: None)
+    return tuple(signature.parameters.values())
 
 
 @lru_cache(maxsize=1024)
