@@ -65,11 +65,6 @@ def index_text(index: Index, first: int) -> str:
     return ", ".join(parts)
 
 
-def is_basic(index: Index) -> bool:
-    """Whether NumPy answers with a view: no array among the entries."""
-    return not any(isinstance(entry, Slot) for entry in index)
-
-
 def full_index(index: Index, ndim: int, array_types: Sequence[ArrayType]) -> Index:
     """The index with the ellipsis and missing trailing entries written out as full slices; IndexError if too long."""
     masks = iter(array_types)

@@ -66,9 +66,6 @@ class ArrayType:
         """The strong type with this dtype and another shape."""
         return ArrayType(tuple(shape), self.dtype)
 
-    def with_dtype(self, dtype: Any) -> ArrayType:
-        return ArrayType(self.shape, np.dtype(dtype))
-
     def strong(self) -> ArrayType:
         return ArrayType(self.shape, self.dtype) if self.weak else self
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..ir.types import ArrayType
-from ..tracer.structure import Structure, flatten
+from ..tracer.structure import flatten
 
 Parameters = list[tuple[str, str, Any]]
 _KINDS = {
@@ -57,7 +55,6 @@ def parameters_text(parameters: Parameters, signature: inspect.Signature) -> str
     """The text between the parentheses of the generated function."""
     parts: list[str] = []
     starred = False
-    optional = False
     for name, kind, _ in parameters:
         if kind in ("*args", "**kwargs"):
             starred = starred or kind == "*args"
@@ -70,10 +67,8 @@ def parameters_text(parameters: Parameters, signature: inspect.Signature) -> str
         plain = default is None or type(default) in (int, float, bool, str)
         if default is not inspect.Parameter.empty and plain and (kind == "keyword" or _all_plain(name, signature)):
             parts.append(f"{name}={default!r}")
-            optional = True
         else:
             parts.append(name)
-    del optional
     return ", ".join(parts)
 
 
@@ -87,15 +82,6 @@ def _all_plain(name: str, signature: inspect.Signature) -> bool:
             if not (default is None or type(default) in (int, float, bool, str)):
                 return False
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """One array of a call: the expression that reaches it, its type, and whether it is an ndarray object."""
-
-    path: str
-    type: ArrayType
-    is_array: bool
 
 
 def call_key(parameters: Parameters) -> tuple[Hashable, ...]:
@@ -132,7 +118,3 @@ def _array_key(leaf: Any) -> Hashable:
     if isinstance(leaf, np.generic):
         return leaf.dtype
     return kind
-
-
-def structure_of(value: Any) -> Structure:
-    return flatten(value)[1]
