@@ -18,7 +18,6 @@ from ..ir.ops.reduction import max_, min_, prod, sum_
 from ..ir.ops.shape import broadcast_to
 from ..ir.program import Var
 from ..ir.types import broadcast_shapes, type_of
-from . import alike  # noqa: F401  (enters its functions)
 from .array import ArrayTracer, Tracer, lift, wrap
 from .errors import TracingError, UnsupportedError, explain
 from .functions import FUNCTIONS

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.ops.elementwise import astype
-from ..ir.ops.shape import filled, full
-from .array import lift, wrap
-from .errors import UnsupportedError, explain
-from .functions import as_tracer, function
-from .trace import Trace
+from ...ir.ops.elementwise import astype
+from ...ir.ops.shape import filled, full
+from ..array import lift, wrap
+from ..errors import UnsupportedError, explain
+from ..trace import Trace
+from .registry import as_tracer, function
 
 
 @function(np.zeros_like)
