@@ -108,7 +108,8 @@ def _arange(trace: Trace, *args: Any, **kwargs: Any) -> Any:
 
 def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **rest: Any) -> Any:
     order = rest.pop("order", "K")
-    if order not in ("K", "C", "A") or rest.pop("subok", False) or rest or not _numeric(dtype):
+    subclass = rest.pop("subok", False) and not isinstance(object, Tracer)
+    if order not in ("K", "C", "A") or subclass or rest or not _numeric(dtype):
         return NotImplemented
     like: Place | None = None
     if isinstance(object, Tracer):
@@ -190,19 +191,27 @@ for _name in ("zeros_like", "empty_like", "ones_like", "full_like"):
 _ORIGINALS: dict[str, Any] = {name: getattr(np, name) for name in _REPLACEMENTS}
 
 
-def _replacement(name: str) -> Callable[..., Any]:
-    original, traced = _ORIGINALS[name], _REPLACEMENTS[name]
+def original(name: str) -> Any:
+    """NumPy's own creation function of this name, also while it is replaced; None for other names."""
+    return _ORIGINALS.get(name, getattr(np, name))
 
-    @wraps(original)
+
+def traced_creation(name: str, *args: Any, **kwargs: Any) -> Any:
+    """What the creation function of this name makes while a trace is active: a traced buffer, if it can be one."""
+    trace = ACTIVE.get()
+    result = NotImplemented if trace is None else _REPLACEMENTS[name](trace, *args, **kwargs)
+    return _ORIGINALS[name](*args, **kwargs) if result is NotImplemented else result
+
+
+def _replacement(name: str) -> Callable[..., Any]:
+    own = _ORIGINALS[name]
+
+    @wraps(own)
     def create(*args: Any, **kwargs: Any) -> Any:
-        trace = ACTIVE.get()
-        if trace is None:
-            return original(*args, **kwargs)
         caller = sys._getframe(1)  # of compiled code, which has no frame of its own, this is the user's
-        if not is_recorded_code(caller.f_code) or called_name(caller) != name:
-            return original(*args, **kwargs)
-        result = traced(trace, *args, **kwargs)
-        return original(*args, **kwargs) if result is NotImplemented else result
+        if ACTIVE.get() is None or not is_recorded_code(caller.f_code) or called_name(caller) != name:
+            return own(*args, **kwargs)
+        return traced_creation(name, *args, **kwargs)
 
     return create
 

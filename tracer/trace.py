@@ -31,6 +31,7 @@ class Trace:
         self._captured: dict[int, Value] = {}
         self._contents: list[tuple[bytes, Origin | None]] = []  # what was in each captured array, and where
         self.closed = False
+        self.names_steps = True
         self._known: dict[Var, tuple[Any, bool]] = {}
         self.roots: dict[Atom, Root] = {}  # the storage behind each input
         self._guarded: set[Atom] = set()
@@ -117,9 +118,18 @@ class Trace:
             if site is not None and not getattr(error, "__notes__", None):
                 error.add_note(f"in {site.origin.function} at {site.origin}:  {site.origin.statement}")
             raise
-        if site is not None and site.name and isinstance(result, Value):
+        if site is not None and site.name and isinstance(result, Value) and self.names_steps:
             self.name(result, site.name)
         return result
+
+    @contextmanager
+    def steps_unnamed(self) -> Iterator[None]:
+        """While a NumPy function that is made of many steps is answered: the user named its result alone."""
+        before, self.names_steps = self.names_steps, False
+        try:
+            yield
+        finally:
+            self.names_steps = before
 
     def emit_unnamed(self, op: Op, *operands: Any, **params: Any) -> Any:
         """As `emit`, for a step on the way to what the user named."""
