@@ -58,6 +58,7 @@ def _nested(
     inner = Lowering(program, given, reserved, constant=constant, owned=owned)
     forward, backward = inner.body(home)
     outer.helpers.update(inner.helpers)
+    outer.imports.update(inner.imports)
     outer.guarded = outer.guarded or inner.guarded
     return inner, [*forward, *backward]
 
@@ -101,18 +102,23 @@ class _Loop:
                 self.before.append(_assign(given[var], value))
         return given
 
-    def _carry(self, start: int, inputs: Sequence[Var], finals: Sequence[Var], sources: Sequence[Atom]) -> list[str]:
-        """Names for the carry, assigned before the loop; the name of what it starts from, if that is free then."""
+    def _carry(
+        self, start: int, inputs: Sequence[Var], finals: Sequence[Var], sources: Sequence[Atom], made: Sequence[bool]
+    ) -> list[str]:
+        """Names for the carry, assigned before the loop; the name of what it starts from, if that is free then.
+
+        made: whether the loop surely computes it anew, so that a plain number may start it instead of NumPy's.
+        """
         names = []
         for place, (var, final, source) in enumerate(zip(inputs, finals, sources, strict=True)):
             wish = legal(final.name or var.name or "carry")
             value = self.operands[start + place]
-            if isinstance(source, Literal) and source.type.dtype.name in ("float64", "complex128"):
+            if isinstance(source, Literal) and made[place] and source.type.dtype.name in ("float64", "complex128"):
                 value = number_expression(source.value, weak=True)
             others = self.equation.operands[: start + place] + self.equation.operands[start + place + 1 :]
             taken_over = isinstance(value, ast.Name) and value.id == wish and source not in others
             dies = isinstance(source, Var) and self.outer.plan.last_use.get(source, -1) <= self.number
-            if taken_over and dies:
+            if taken_over and dies and source not in self.outer.constant:
                 name = wish
                 self.outer.allocator.extend(name, self._until(final))
             else:
@@ -142,7 +148,9 @@ class _Loop:
         inputs = body.inputs
         given = self._constants(inputs[:consts], self.operands[:consts])
         source = self.equation.operands[consts : consts + carry]
-        names = self._carry(consts, inputs[consts : consts + carry], outs[:carry], source)
+        plain = length > 0 and _begins_plain(body, inputs[consts : consts + carry])
+        made = [plain] * carry
+        names = self._carry(consts, inputs[consts : consts + carry], outs[:carry], source, made)
         given.update(zip(inputs[consts : consts + carry], names, strict=True))
         xs = self._constants(inputs[consts + carry :], self.operands[consts + carry :])
         slices = inputs[consts + carry :]
@@ -161,17 +169,17 @@ class _Loop:
         ]
         read = body.use_counts()
         lines: list[Item] = [_text(f"{place}[{index}] = {name}") for place, name in kept]
-        inner_names = {*names, index, *xs.values()}
+        inner_names = {*names, index, *xs.values(), *self.outer.names.values(), *self.outer.reserved, *given.values()}
         for var in slices:
             if var not in read:
                 continue
             name = legal(var.name or "x")
-            while name in inner_names or name in self.outer.names.values() or name in given.values():
+            while name in inner_names:
                 name += "_"
             inner_names.add(name)
             lines.append(_text(f"{name} = {xs[var]}[{index}]"))
             given[var] = name
-        extra = inner_names | {place for place, _ in collected} | set(xs.values())
+        extra = inner_names | {place for place, _ in collected}
         owned = self._owned_carries(body, consts, carry) if not (listed and kept) else []
         inner, nested = _nested(self.outer, body, given, inputs[:consts], self.home, extra - set(given.values()), owned)
         lines += nested
@@ -205,7 +213,8 @@ class _Loop:
         for_test = self._constants(test.inputs[:tests], self.operands[:tests])
         given = self._constants(body.inputs[:consts], self.operands[tests : tests + consts])
         source = self.equation.operands[tests + consts :]
-        names = self._carry(tests + consts, body.inputs[consts:], outs[:count], source)
+        made = [False] * count  # no round at all may be run
+        names = self._carry(tests + consts, body.inputs[consts:], outs[:count], source, made)
         kept = []
         for var, name in zip(outs[count:], names, strict=True):
             if _used(self.outer, var):
@@ -227,6 +236,18 @@ class _Loop:
             return [*self.before, Function(header, lines or [ast.Pass()])]
         stop = ast.If(ast.UnaryOp(ast.Not(), condition), [ast.Break()], [])
         return [*self.before, Function("while True:", [*test_lines, stop, *lines])]
+
+
+def _begins_plain(body: Program, carried: Sequence[Var]) -> bool:
+    """Whether the carries may begin as Python's numbers: each round makes NumPy's of them, by operators alone."""
+    numbers = {v for v in carried if not v.type.shape}
+    for equation in body.equations:
+        read = [o for o in equation.operands if o in numbers]
+        if read and equation.op.name not in ("add", "subtract", "multiply", "divide"):
+            return False
+        if read and all(isinstance(o, Literal) or o in numbers for o in equation.operands):
+            numbers.update(equation.outs)
+    return not any(o in numbers or isinstance(o, Literal) for o in body.outputs)
 
 
 def _stored(place: str, index: str, value: ast.expr) -> ast.stmt:

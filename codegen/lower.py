@@ -39,9 +39,11 @@ class Lowering:
         are inputs whose buffers may be overwritten."""
         self.program = program
         self.closure = closure
+        self.constant = {*program.captures, *constant}  # whose names are not given to anything else
         self.plan: Plan = plan(program, closure, owned)
         self.names: dict[Var, str] = dict(given)
         self.helpers: dict[str, Callable[..., Any]] = {}
+        self.imports: set[str] = set()
         self.guarded = False
         self.definition = {out: n for n, e in enumerate(program.equations) for out in e.outs}
         self.reserved = reserved
@@ -92,6 +94,7 @@ class Lowering:
     def _lines(self, number: int, equation: Equation) -> list[ast.stmt]:
         for helper in equation.op.helpers:
             self.helpers[helper.__name__] = helper
+        self.imports.update(equation.op.imports)
         if equation.op.name == "guard":
             return [self._guard(equation)]
         if equation.op.effect:
@@ -99,6 +102,8 @@ class Lowering:
         if equation.op.update is not None:
             return self._write(number, equation)
         value = self._value(equation)
+        if equation.op.several:
+            return [ast.Assign([self._several_names(number, equation)], value)]
         if number in self.plan.in_place:
             return [self._accumulate(number, equation)]
         if number in self.plan.detached:
@@ -180,6 +185,16 @@ class Lowering:
         self.names[out] = name
         return name
 
+    def _several_names(self, number: int, equation: Equation) -> ast.expr:
+        """`Q, R`: a name for each result that is read, `_` for the others (which is nobody's name: see `legal`)."""
+        names = []
+        for out, usual in zip(equation.outs, equation.op.results, strict=True):
+            read = out in self.plan.last_use
+            names.append(self.allocator.take(out.name or usual, number, self._until(number, out)) if read else "_")
+            if read:
+                self.names[out] = names[-1]
+        return ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())
+
     def _made(self, var: Var) -> Equation | None:
         number = self.definition.get(var)
         return None if number is None else self.program.equations[number]
@@ -197,16 +212,25 @@ class Lowering:
             return ast.Name(self.names[atom], ast.Load())
         return self._value(self.program.equations[self.definition[atom]])
 
+    def _sign_moves(self, atom: Atom) -> bool:
+        """Whether the first factor of a product may bear its sign: unsigned ones and booleans have none."""
+        if isinstance(atom, Literal):
+            return True
+        made = self.program.equations[self.definition[atom]] if atom in self.definition else None
+        if made is not None and made.op.name in ("multiply", "divide"):
+            return self._sign_moves(made.operands[0])
+        return atom.type.dtype.kind in "fc"
+
     def _value(self, equation: Equation) -> ast.expr:
         for helper in equation.op.helpers:
             self.helpers[helper.__name__] = helper
-        types = [o.type for o in equation.operands]
-        operands = [
-            self.expression(_plain_literal(equation, k) if isinstance(o, Literal) else o)
-            for k, o in enumerate(equation.operands)
-        ]
+        self.imports.update(equation.op.imports)
+        atoms = [_plain_literal(equation, k) if isinstance(o, Literal) else o for k, o in enumerate(equation.operands)]
+        types = [atom.type for atom in atoms]
+        operands = [self.expression(atom) for atom in atoms]
         if equation.op.name == "negative":
-            return _negative(operands[0])
+            moves = self._sign_moves(equation.operands[0])
+            return _negative(operands[0]) if moves else ast.UnaryOp(ast.USub(), operands[0])
         template = equation.op.template(types, dict(equation.params))
         if types and types[0].weak:  # a Python number has no methods
             template = template.rpartition(" || ")[2]
@@ -286,6 +310,8 @@ def _plain_literal(equation: Equation, place: int) -> Literal:
     value = literal.value.item() if isinstance(literal.value, np.generic) else literal.value
     candidates = [value]
     others = [o for o in equation.operands if not isinstance(o, Literal)]
+    if isinstance(value, bool) and not others:
+        return literal  # True + True is 2 in Python, and True in NumPy
     whole = isinstance(value, float) and (others or equation.op.name == "divide")  # 1 / 7, but no 2 + 2
     if whole and equation.level > 0 and value.is_integer() and abs(value) < 2**53:
         if equation.op.name in _WHOLE and repr(value) != "-0.0":

@@ -47,6 +47,7 @@ class Generated:
     helpers: tuple[Callable[..., Any], ...]
     captures: tuple[str, ...]
     guarded: bool
+    imports: tuple[str, ...] = ()  # modules besides numpy
 
 
 def generate(program: Program, signature: Signature, home: str, cotangents: int = 0) -> Generated:
@@ -72,7 +73,8 @@ def generate(program: Program, signature: Signature, home: str, cotangents: int 
         given[var] = _free(legal(var.name or "captured"), taken | set(given.values()))
         captures.append(given[var])
     helper_names = {h.__name__ for e in program.equations for h in e.op.helpers}
-    reserved = {"np", "GuardMiss", *helper_names, *captures} | (taken - set(given.values()))
+    libraries = {module.partition(".")[0] for e in program.equations for module in e.op.imports}
+    reserved = {"np", "GuardMiss", *helper_names, *libraries, *captures} | (taken - set(given.values()))
     if signature.closure:
         reserved.add(signature.closure[0])
     lowering = Lowering(program, given, reserved, closure=signature.closure is not None)
@@ -90,7 +92,7 @@ def generate(program: Program, signature: Signature, home: str, cotangents: int 
         items.append(ast.Return(expression(signature.result, outputs)))
     text = print_items([Function(f"def {signature.name}({signature.parameters}):", items)])
     helpers = tuple(lowering.helpers[name] for name in sorted(lowering.helpers))
-    return Generated(text, helpers, tuple(captures), lowering.guarded)
+    return Generated(text, helpers, tuple(captures), lowering.guarded, tuple(sorted(lowering.imports)))
 
 
 def _closure(
@@ -181,11 +183,12 @@ GUARD_MISS = '''class GuardMiss(Exception):
 
 
 def module_text(generated: Generated, header: str, captured: Sequence[np.ndarray[Any, Any]]) -> str:
-    """A module that imports numpy alone: header, constants, helpers, the function.
+    """A module that imports numpy and the libraries that its text calls: header, constants, helpers, the function.
 
     Raises ValueError for a captured array too large to be written out.
     """
-    parts = [f'"""{header}"""\n\nimport numpy as np\n']
+    imports = "".join(f"import {module}\n" for module in generated.imports)
+    parts = [f'"""{header}"""\n\nimport numpy as np\n{imports}']
     constants = []
     for name, array in zip(generated.captures, captured, strict=True):
         if array.size > 1000:

@@ -47,7 +47,9 @@ _PLAIN = {
     "power": "power",
     "mask_places": "places",
     "astype": "cast",
-    "conv2d": "convolved",
+    "convolution": "convolved",
+    "identity_matrix": "identity",
+    "solve": "solved",
 }
 
 
@@ -70,7 +72,7 @@ def describe(equation: Equation, known: dict[Var, str], made: Callable[[Var], Eq
         wish = f"{names[0]}_{_BINARY[op]}_{names[1]}"
         if len(wish) <= LONGEST:
             return wish
-    word = _PLAIN.get(op, op)
+    word = _PLAIN.get(op, op.removeprefix("scipy_"))
     if op in ("getitem",) and names and names[0] and all(isinstance(i, int) for i in equation.params["index"]):
         wish = "_".join([names[0], *(str(i).replace("-", "m") for i in equation.params["index"])])
         if len(wish) <= LONGEST:

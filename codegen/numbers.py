@@ -18,7 +18,7 @@ def number_expression(value: Any, weak: bool) -> ast.expr:
         plain = number_expression(value.item(), True)
         if weak:
             return plain
-        name = "bool" if value.dtype.kind == "b" else f"np.{value.dtype.name}"
+        name = "np.bool_" if value.dtype.kind == "b" else f"np.{value.dtype.name}"
         return expression(f"{name}({{0}})", [plain])
     if isinstance(value, bool):
         return ast.Constant(value)

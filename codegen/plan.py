@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ..ir.aliasing import is_cell, parents, read_only, roots, shares_memory
+from ..ir.aliasing import cells, may_alias, parents, read_only, roots, shares_memory
 from ..ir.program import Equation, Literal, Program, Var
 
 END = 1 << 40  # the position of the return statement
@@ -46,7 +46,7 @@ class _Planner:
             for operand in equation.operands:
                 if isinstance(operand, Var):
                     self.uses.setdefault(operand, []).append(number)
-        self.cells = {out for e in self.equations for out in e.outs if is_cell(e)}
+        self.cells = cells(program)
         self.views = {out for e in self.equations if shares_memory(e) for out in e.outs}  # and writes into them
         self.outputs = {o for o in program.outputs if isinstance(o, Var)}
         self.owner = parents(program)
@@ -61,6 +61,7 @@ class _Planner:
         self.definition = {out: n for n, e in enumerate(self.equations) for out in e.outs}
         self.reads_at = list(range(len(self.equations)))
         self.sizes = [0] * len(self.equations)
+        self.lent: list[tuple[Var, Var]] = []  # an operand of a loop or branch, and a result that may be that array
 
     def run(self) -> Plan:
         self._name_buffers()
@@ -116,7 +117,7 @@ class _Planner:
 
     def _may_inline(self, number: int) -> bool:
         equation = self.equations[number]
-        if equation.op.effect or equation.op.update is not None or len(equation.outs) != 1:
+        if equation.op.effect or equation.op.update is not None or equation.op.several:
             return False
         out = equation.out
         uses = self.uses.get(out, [])
@@ -130,7 +131,7 @@ class _Planner:
         for user in (self.equations[u] for u in uses):
             if user.op.update is not None and not user.op.effect and user.operands[0] is out:
                 return False
-        if not equation.operands and equation.op.name != "arange":
+        if not equation.operands and equation.op.name not in ("arange", "identity_matrix"):
             return False
         until = max((self.reads_at[u] for u in uses), default=END)
         return not any(
@@ -172,13 +173,19 @@ class _Planner:
         for number, equation in enumerate(self.equations):
             for out in equation.outs:
                 members.setdefault(self._root(out), []).append(out)
+                if may_alias(equation, out):
+                    self.lent += [(o, out) for o in equation.operands if isinstance(o, Var) and o.type.shape]
             if number in result.inlined or not equation.outs:
                 continue
             if equation.op.name == "scan":
                 first, count = equation.params["consts"], equation.params["carry"]
                 for target in equation.operands[first : first + count]:
-                    others = sum(o is target for o in equation.operands)
-                    if isinstance(target, Var) and others == 1 and self._free(target, number, members, result):
+                    if not isinstance(target, Var):
+                        continue
+                    sharing = [
+                        o for o in equation.operands if isinstance(o, Var) and self._root(o) is self._root(target)
+                    ]
+                    if len(sharing) == 1 and self._free(target, number, members, result):
                         result.consumed.setdefault(target, set()).add(number)
             if equation.op.update is not None:
                 target = equation.operands[0]
@@ -216,6 +223,10 @@ class _Planner:
         if target in self.frozen or not target.type.shape:
             return False
         root, out = self._root(target), self.equations[number].out
+        for operand, borrower in self.lent:
+            if self._root(operand) is root:
+                if any(result.last_use.get(v, -1) > number for v in members.get(self._root(borrower), ())):
+                    return False
         if target in self.views and out in self.outputs:
             return False  # what is handed out is no view, of whatever buffer
         living = [v for v in members[root] if v is out or result.last_use.get(v, -1) > number]

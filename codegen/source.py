@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 import warnings
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ with warnings.catch_warnings():
     import astor
 
 WIDTH = 110
+_WHOLE_IMAGINARY = re.compile(r"\b(\d+)\.0j\b")  # astor prints 1j as 1.0j
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _astor(statement: ast.stmt) -> str | None:
             printed: str = astor.to_source(statement, pretty_source="".join)
     except Exception:  # whatever an old printer meets in a new tree
         return None
-    return printed.rstrip("\n")
+    return _WHOLE_IMAGINARY.sub(r"\1j", printed.rstrip("\n"))
 
 
 def _same(text: str, statement: ast.stmt) -> bool:

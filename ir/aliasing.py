@@ -7,7 +7,7 @@ from collections.abc import Collection
 from .program import Equation, Literal, Program, Var
 
 # A view of these kinds must not be written through: several elements share one place, or NumPy forbids it.
-_READ_ONLY = {"broadcast_to", "sliding_window_view"}
+_READ_ONLY = {"broadcast_to", "diagonal", "sliding_window_view"}
 
 
 def shares_memory(equation: Equation) -> bool:
@@ -18,8 +18,8 @@ def shares_memory(equation: Equation) -> bool:
         return len(equation.operands) == 1  # a transpose or a diagonal
     if equation.op.name != "getitem" or not equation.op.view:
         return equation.op.view
-    if len(equation.operands) > 1:
-        return False
+    if any(o.type.shape or o.type.dtype.kind == "b" for o in equation.operands[1:]):
+        return False  # integers that are computed give views, arrays of them copies
     return bool(equation.out.type.shape) or not equation.operands[0].type.shape or Ellipsis in equation.params["index"]
 
 
@@ -29,6 +29,7 @@ _CELLS = {
     "copy",
     "filled",
     "full",
+    "i0",
     "reshape",
     "squeeze",
     "tensordot",
@@ -44,6 +45,16 @@ def is_cell(equation: Equation) -> bool:
     if equation.op.name == "einsum":
         return bool(equation.params["optimize"]) and len(equation.operands) > 1  # NumPy goes through tensordot then
     return equation.op.name in _CELLS or (equation.op.name == "getitem" and Ellipsis in equation.params["index"])
+
+
+def cells(program: Program) -> set[Var]:
+    """The 0-d arrays of a program; a cast of one is one, too."""
+    found: set[Var] = set()
+    for equation in program.equations:
+        cast = equation.op.name == "astype" and equation.operands[0] in found
+        if equation.outs and not equation.op.several and (cast or is_cell(equation)):
+            found.add(equation.out)
+    return found
 
 
 def may_alias(equation: Equation, out: Var) -> bool:

@@ -116,6 +116,11 @@ class Value:
         return f"<{shown}: {self.type}>"
 
 
+def _may_divide(exponent: Atom, slope: bool = False) -> bool:
+    """Whether a power with this exponent divides by its base; of an exponent that varies a slope may."""
+    return bool(exponent.value.real < 0) if isinstance(exponent, Literal) else slope
+
+
 class Builder:
     """An open program. Equal equations get one value, so common subexpressions are never written twice."""
 
@@ -128,6 +133,7 @@ class Builder:
         self.level = 0
         self._numbers: dict[Any, tuple[Var, ...]] = {}
         self._rules = rules or {}
+        self._divided: set[Atom] | None = None  # in a reverse pass: what the function itself divides by
 
     def input(self, type_: ArrayType, name: str) -> Value:
         var = Var(type_, name, named=True)
@@ -157,9 +163,37 @@ class Builder:
         finally:
             self.origin, self.level = before
 
+    @contextmanager
+    def slopes(self, equations: Iterable[Equation]) -> Iterator[None]:
+        """Write a reverse pass of these equations: an infinite slope of a Python number is inf, as NumPy divides."""
+        before, self._divided = self._divided, set()
+        for equation in equations:
+            if equation.op.name in ("divide", "floor_divide", "remainder"):
+                self._divided.add(equation.operands[1])
+            elif equation.op.name == "power" and _may_divide(equation.operands[1]):
+                self._divided.add(equation.operands[0])
+        try:
+            yield
+        finally:
+            self._divided = before
+
+    def _divided_as_numpy(self, op: Op, atoms: tuple[Atom, ...]) -> tuple[Atom, ...]:
+        """The operands of a step that Python would raise ZeroDivisionError in, though the function itself did not."""
+        a, b = atoms
+        divisor = a if op.name == "power" else b
+        python = a.type.weak and b.type.weak and a.type.dtype.kind != "c" != b.type.dtype.kind
+        if not python or isinstance(divisor, Literal) or divisor in (self._divided or ()):
+            return atoms
+        if op.name == "power" and not _may_divide(b, slope=True):
+            return atoms
+        converted = self.emit(BY_NAME["astype"], divisor, dtype=np.dtype(float)).atom
+        return (converted, b) if op.name == "power" else (a, converted)
+
     def emit(self, op: Op, *operands: Any, **params: Any) -> Any:
         """Append `op(*operands, **params)` and return its value, or the tuple of its values; type errors raise here."""
         atoms = tuple(self.value(o).atom for o in operands)
+        if self._divided is not None and op.name in ("divide", "power"):
+            atoms = self._divided_as_numpy(op, atoms)
         params = op.complete(params)
         for rule in self._rules.get(op.name, ()):
             replaced = rule(self, *(Value(self, a) for a in atoms), **params)

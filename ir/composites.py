@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .builder import Builder, Value
-from .ops.elementwise import where
+from .ops.elementwise import conjugate, where
 from .ops.reduction import reduced_size, restore_dims, sum_
 from .program import Equation
 from .types import Shape, normalize_axes
@@ -195,11 +195,25 @@ def logistic(builder: Builder, equation: Equation) -> Match | None:
     return Value(builder, negated.operands[0]), lambda g: g * y * (1 - y)
 
 
+def squared_modulus(builder: Builder, equation: Equation) -> Match | None:
+    """|z|**2 of a complex z, which is z conj(z): dz = 2 g conj(z), without a division by |z|."""
+    modulus = _square_root_of(builder, Value(builder, equation.out))
+    size = builder.definition(modulus, "absolute") if modulus is not None else None
+    if size is None or size.operands[0].type.dtype.kind != "c":
+        return None
+    z = Value(builder, size.operands[0])
+    return z, lambda g: 2 * g * conjugate(z)
+
+
 Composite = Callable[[Builder, Equation], Match | None]
+POINTWISE: tuple[Composite, ...] = (squared_modulus,)  # their rules take a cotangent that merely broadcasts
 COMPOSITES: dict[str, tuple[Composite, ...]] = {
     "divide": (softmax, logistic),
     "subtract": (log_softmax,),
     "sqrt": (euclidean_norm,),
     "mean": (variance,),
     "sum": (variance,),
+    "square": (squared_modulus,),
+    "power": (squared_modulus,),
+    "multiply": (squared_modulus,),
 }

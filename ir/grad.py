@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .builder import Builder, Value
-from .composites import COMPOSITES
+from .composites import COMPOSITES, POINTWISE
 from .op import Masked, Nondifferentiable, Refused
-from .ops.elementwise import astype, real, where
+from .ops.elementwise import astype, bitwise_or, real, where
 from .ops.reduction import sum_
 from .ops.shape import broadcast_to, expand_dims, filled
 from .program import Equation, Literal, Var
@@ -28,6 +28,7 @@ class NotDifferentiable(NotImplementedError):
 # A mask is carried past elementwise rules for what it hides: infinite derivatives, and nan where the user chose another
 # value. nan goes through a maximum, so its mask is applied at once unless a derivative behind it can be infinite.
 _HIDES_NOTHING = {"maximum", "minimum"}
+_LINEAR = {"add", "subtract", "negative", "positive", "where", "astype", "copy", "full", "as_array"}
 _TAME = {
     *("add", "subtract", "multiply", "negative", "positive", "square", "astype", "copy", "broadcast_to", "full"),
     *("maximum", "minimum", "absolute", "where", "tanh", "sin", "cos", "arctan"),
@@ -48,7 +49,7 @@ class Cotangent:
         if self.value.literal is not None and np.isfinite(self.value.literal):
             chosen: Value = astype(self.mask, dtype=target.dtype) * self.value
         else:
-            chosen = where(self.mask, self.value, 0)
+            chosen = where(self.mask, _of_dtype(self.value, target), 0)
         return chosen
 
 
@@ -88,10 +89,8 @@ class _Reverse:
         for output, cotangent in seeds:
             with self.builder.at(None, self.level):
                 self._collect(output, Cotangent(cotangent), output.shape)
-        for equation in reversed(self.equations):
-            if any(out in self.pending for out in equation.outs) and not self.wanted.issuperset(equation.outs):
-                with self.builder.at(equation.origin, self.level):
-                    self._transpose(equation)
+        with self.builder.slopes(self.equations):
+            self._transpose_all()
         results: list[Value | None] = []
         for value in wanted:
             with self.builder.at(None, self.level):
@@ -99,6 +98,12 @@ class _Reverse:
                 results.append(None if total is None else total.materialize(value.type))
                 self._name(results[-1], value.atom)
         return results
+
+    def _transpose_all(self) -> None:
+        for equation in reversed(self.equations):
+            if any(out in self.pending for out in equation.outs) and not self.wanted.issuperset(equation.outs):
+                with self.builder.at(equation.origin, self.level):
+                    self._transpose(equation)
 
     def _transpose(self, equation: Equation) -> None:
         """Hand the cotangents of the results on to the operands."""
@@ -114,7 +119,8 @@ class _Reverse:
             if found is not None:
                 base, rule = found
                 if base.atom in self.active:
-                    g = total.value if uniform else self._full(total, out)
+                    pointwise = composite in POINTWISE and total.mask is None
+                    g = total.value if uniform or pointwise else self._full(total, out)
                     self._collect(base, Cotangent(rule(g)), base.shape)
                 return
         if equation.op.rearranges and total.mask is None and total.value.ndim == 0:
@@ -130,6 +136,10 @@ class _Reverse:
             g = total.value
         else:
             g = self._full(total, out)
+        narrower = [o for o in operands if o.dtype.kind == "f" and o.dtype != out.type.dtype and not o.type.weak]
+        scales = equation.op.elementwise and equation.op.name not in _LINEAR
+        if g.type.weak and narrower and scales and out.type.dtype.kind == "f":
+            g = _of_dtype(g, out.type, strong=True)  # or the narrower operand would decide the precision
         for operand, contribution in zip(operands, self._apply(equation, g, y, operands), strict=True):
             if contribution is None:
                 continue
@@ -187,7 +197,10 @@ class _Reverse:
                 elif isinstance(own, Refused):
                     raise NotDifferentiable(own.reason, equation)
                 else:
-                    found.append(own(g, y, *operands, **params))
+                    contribution = own(g, y, *operands, **params)
+                    if isinstance(contribution, Refused):  # for operands of this kind
+                        raise NotDifferentiable(contribution.reason, equation)
+                    found.append(contribution)
             return found
         if isinstance(rule, Refused):
             raise NotDifferentiable(rule.reason, equation)
@@ -213,9 +226,19 @@ class _Reverse:
         before = self.pending.get(var)
         if before is not None:  # fan-out becomes a sum
             self._name(before.value, var)
-            added = Cotangent(before.materialize(target) + added.materialize(target))
+            added = self._sum(before, added, var)
             self._name(added.value, var)
         self.pending[var] = added
+
+    def _sum(self, one: Cotangent, other: Cotangent, var: Var) -> Cotangent:
+        """Both cotangents of a variable; a mask goes on if each has one and steps behind it may be infinite."""
+        if one.mask is not None and other.mask is not None:
+            if one.mask.atom is other.mask.atom:
+                return Cotangent(one.value + other.value, one.mask)
+            if not self._is_tame(var):
+                total = one.materialize(var.type) + other.materialize(var.type)
+                return Cotangent(total, bitwise_or(one.mask, other.mask))
+        return Cotangent(one.materialize(var.type) + other.materialize(var.type))
 
     def _full(self, cotangent: Cotangent, out: Var) -> Value:
         value = cotangent.materialize(out.type)
@@ -240,10 +263,20 @@ def spread(value: Value, target: ArrayType) -> Value:
     if value.literal is not None:
         full: Value = value.builder.emit(filled, value=value.literal, shape=target.shape, dtype=target.dtype)
         return full
-    value = match_dtype(value, target.strong())
+    value = _of_dtype(match_dtype(value, target), target)
     if value.shape != target.shape:
         value = broadcast_to(value, shape=target.shape)
     return value
+
+
+def _of_dtype(value: Value, target: ArrayType, strong: bool = False) -> Value:
+    """A Python number that is computed, as a NumPy number where it becomes an array of another dtype."""
+    if not value.type.weak or (value.dtype == target.dtype and not strong) or target.weak:
+        return value
+    if value.literal is not None:
+        return value.builder.value(target.dtype.type(value.literal))
+    cast: Value = astype(value, dtype=target.dtype)
+    return cast
 
 
 def match_dtype(value: Value, target: ArrayType) -> Value:
@@ -252,6 +285,8 @@ def match_dtype(value: Value, target: ArrayType) -> Value:
         value = real(value)
     if value.type.weak or target.weak or value.dtype == target.dtype:
         return value
+    if value.literal is not None:
+        return value.builder.value(target.dtype.type(value.literal))
     cast: Value = astype(value, dtype=target.dtype)
     return cast
 

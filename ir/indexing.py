@@ -161,3 +161,41 @@ def encode_entry(entry: Any) -> Any:
     if isinstance(entry, int | np.integer) and not isinstance(entry, bool | np.bool_):
         return int(entry)
     raise TypeError(f"{entry!r} is not an index")
+
+
+def _slice_of(places: range) -> Slice:
+    """A slice that names exactly these places, from the first to the last."""
+    if not places:
+        return Slice(0, 0)
+    stop = places.start + len(places) * places.step
+    return Slice(places.start, stop if stop >= 0 else None, places.step if places.step != 1 else None)
+
+
+def index_of_part(outer: Index, inner: Index, shape: Shape, arrays: Sequence[ArrayType]) -> Index | None:
+    """The one index k with `x[k]` the same places as `x[outer][inner]`, for a basic `outer` of as many entries as x has
+    axes; None where no such index lays them out in the same order."""
+    if None in outer or None in inner or len(outer) != len(shape) or any(a.dtype.kind == "b" for a in arrays):
+        return None
+    kept = [range(n)[e.concrete()] for e, n in zip(outer, shape, strict=True) if isinstance(e, Slice)]
+    entries = list(full_index(inner, len(kept), arrays))
+    found: list[Any] = []
+    for entry, n in zip(outer, shape, strict=True):
+        if isinstance(entry, int):
+            found.append(entry)
+            continue
+        places, asked = kept.pop(0), entries.pop(0)
+        if isinstance(asked, Slot):
+            if places != range(n):
+                return None
+            found.append(asked)
+        elif isinstance(asked, int):
+            found.append(places[asked])
+        else:
+            chosen = places[asked.concrete()]
+            found.append(Slice() if chosen == range(n) else _slice_of(chosen))
+    advanced = [i for i, e in enumerate(found) if isinstance(e, int | Slot)]
+    if arrays and advanced[-1] - advanced[0] + 1 != len(advanced):
+        return None  # the axis of the arrays would come first
+    while found and found[-1] == Slice():
+        found.pop()
+    return tuple(found) or (Ellipsis,)

@@ -3,36 +3,38 @@
 import numpy as np
 
 
-def conv2d(x, w, stride=(1, 1), padding=0, dilation=(1, 1), spread=(1, 1), groups=1):
-    """Cross-correlation: x[n, c, h, w], w[o, c / groups, kh, kw]  ->  [n, o, oh, ow].
+def convolution(x, w, stride=1, padding=0, dilation=1, spread=1, groups=1):
+    """Cross-correlation: x[n, c, *size], w[o, c / groups, *kernel]  ->  [n, o, *result], in one to three dimensions.
 
-    `padding` is a number or ((top, bottom), (left, right)); where negative, rows or columns are cut off.
-    `spread` puts spread - 1 zeros between the elements of x.
+    `padding` is a number or a (before, after) for each dimension; where negative, the rim is cut off.
+    `spread` puts spread - 1 zeros between the elements of x. All take one number, or one for each dimension.
     """
-    n, c, height, width = x.shape
-    o, _, kh, kw = w.shape
-    (top, bottom), (left, right) = ((padding, padding),) * 2 if isinstance(padding, int) else padding
-    if spread != (1, 1) or max(top, bottom, left, right) > 0:
-        height, width = (height - 1) * spread[0] + 1, (width - 1) * spread[1] + 1
-        row, column = max(top, 0), max(left, 0)
-        padded = np.zeros((n, c, row + height + max(bottom, 0), column + width + max(right, 0)), x.dtype)
-        padded[:, :, row : row + height : spread[0], column : column + width : spread[1]] = x
+    (n, c, *size), (o, _, *kernel) = x.shape, w.shape
+    d = len(kernel)
+    stride, dilation, spread = ((v,) * d if isinstance(v, int) else v for v in (stride, dilation, spread))
+    padding = ((padding, padding),) * d if isinstance(padding, int) else padding
+    if max(spread) > 1 or max(map(max, padding)) > 0:
+        ends = [max(lo, 0) + (m - 1) * by + 1 for m, by, (lo, _) in zip(size, spread, padding)]
+        padded = np.zeros((n, c, *(end + max(hi, 0) for end, (_, hi) in zip(ends, padding))), x.dtype)
+        inside = tuple(slice(max(lo, 0), end, by) for end, by, (lo, _) in zip(ends, spread, padding))
+        padded[(slice(None), slice(None), *inside)] = x
         x = padded
-    if min(top, bottom, left, right) < 0:
-        x = x[:, :, max(-top, 0) : x.shape[2] - max(-bottom, 0), max(-left, 0) : x.shape[3] - max(-right, 0)]
-    window = ((kh - 1) * dilation[0] + 1, (kw - 1) * dilation[1] + 1)
-    windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=(2, 3))
-    windows = windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-    height, width = windows.shape[2:4]
-    windows = windows.reshape(n, groups, c // groups, height, width, kh, kw)
-    size, count = c // groups * kh * kw, n * height * width
+    if min(map(min, padding)) < 0:
+        x = x[(..., *(slice(max(-lo, 0), m - max(-hi, 0)) for m, (lo, hi) in zip(x.shape[2:], padding)))]
+    window = tuple((k - 1) * apart + 1 for k, apart in zip(kernel, dilation))
+    windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=tuple(range(2, d + 2)))
+    windows = windows[(slice(None), slice(None), *(slice(None, None, by) for by in (*stride, *dilation)))]
+    result = windows.shape[2 : d + 2]
+    windows = windows.reshape(n, groups, c // groups, *result, *kernel)
+    depth, count = c // groups * int(np.prod(kernel)), n * int(np.prod(result))
+    places, taps = range(3, d + 3), range(d + 3, 2 * d + 3)
     # one matrix product for each group; the longer rows are copied as they lie
-    if kw > width:
-        columns = windows.transpose(1, 0, 3, 4, 2, 5, 6).reshape(groups, count, size).swapaxes(1, 2)
+    if kernel[-1] > result[-1]:
+        columns = windows.transpose(1, 0, *places, 2, *taps).reshape(groups, count, depth).swapaxes(1, 2)
     else:
-        columns = windows.transpose(1, 2, 5, 6, 0, 3, 4).reshape(groups, size, count)
-    y = w.reshape(groups, o // groups, size) @ columns
-    return y.reshape(o, n, height, width).swapaxes(0, 1)
+        columns = windows.transpose(1, 2, *taps, 0, *places).reshape(groups, depth, count)
+    y = w.reshape(groups, o // groups, depth) @ columns
+    return y.reshape(o, n, *result).swapaxes(0, 1)
 
 
 def overlap_add(windows, shape, axis):
@@ -68,3 +70,27 @@ def last_write(shape, index):
     writer = np.empty(np.prod(shape, dtype=int), dtype=int)
     writer[places] = order
     return writer[places] == order
+
+
+def recurrence(a, b, axis=0, backwards=False):
+    """h[i] = b[i] + a[i] * h[i - 1] along an axis; backwards, its transpose: h[i] = b[i] + a[i + 1] * h[i + 1]."""
+    dtype = np.result_type(a, b)
+    steps, h = np.moveaxis(a, axis, 0), np.moveaxis(np.array(b, dtype), axis, 0)
+    if h.ndim == 1:  # one by one, Python's numbers are faster
+        steps, h = steps.tolist(), h.tolist()
+    if backwards:
+        for i in range(len(h) - 2, -1, -1):
+            h[i] = h[i] + steps[i + 1] * h[i + 1]
+    else:
+        for i in range(1, len(h)):
+            h[i] = h[i] + steps[i] * h[i - 1]
+    return np.moveaxis(np.array(h, dtype), 0, axis)
+
+
+def bessel_i1(x):
+    """The derivative of np.i0: the mean of sinh(x cos t) cos t over t, by the trapezoidal rule (DLMF 10.32.3)."""
+    if np.iscomplexobj(x):
+        raise TypeError("the Bessel function takes real numbers here")
+    cosines = np.cos(np.pi * (np.arange(128) + 0.5) / 256)
+    total = np.sum(np.sinh(np.multiply.outer(x, cosines)) * cosines, axis=-1) / 128
+    return total.astype(np.result_type(x, 0.0))[()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -61,10 +62,12 @@ class Op:
     owns: bool = True  # the result has a buffer of its own (a kernel may return a view of its result)
     may_alias: bool = False  # a result may be one of the operands itself
     several: bool = False  # the results come as a tuple, also a single one
+    results: tuple[str, ...] = ()  # what several results are called where the user gives them no names
     update: str | Callable[..., str] | None = None  # the statement that does it in place on the first operand
     numbered: bool = True  # equal equations are one value; not so for new buffers and effects
     effect: bool = False  # kept although nobody reads a result
     helpers: tuple[Callable[..., Any], ...] = ()  # our functions that the printed text calls
+    imports: tuple[str, ...] = ()  # modules besides numpy that the printed text needs
     domain: Any = None  # where tests may draw the operands from
     keywords: tuple[str, ...] = field(init=False)
     defaults: dict[str, Any] = field(init=False)
@@ -124,7 +127,18 @@ class Op:
 
 
 BY_NAME: dict[str, Op] = {}
-BY_CALLABLE: dict[Any, Op] = {}
+
+
+class _ByCallable(dict[Any, Op]):
+    def __missing__(self, key: Any) -> Op:
+        """What stands in for a NumPy function while a trace is active wraps that function."""
+        original = getattr(key, "__wrapped__", None)
+        if original is None:
+            raise KeyError(key)
+        return self[original]
+
+
+BY_CALLABLE: dict[Any, Op] = _ByCallable()
 
 
 def register(op: Op, *keys: Any) -> Op:
@@ -137,6 +151,15 @@ def register(op: Op, *keys: Any) -> Op:
             raise ValueError(f"{key} belongs to {BY_CALLABLE[key].name} already")
         BY_CALLABLE[key] = op
     return op
+
+
+def of_module(module: str, name: str) -> Callable[..., Any]:
+    """The function of a module that is imported when the function is first called, not before."""
+
+    def call(*operands: Any, **params: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*operands, **params)
+
+    return call
 
 
 def op(*keys: Callable[..., Any], name: str | None = None, fun: Any = None, **fields: Any) -> Callable[[TypeRule], Op]:

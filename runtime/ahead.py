@@ -70,7 +70,8 @@ def stages_for(recipe: Recipe) -> tuple[Stages, Recipe]:
         parameters = bind(signature, args, kwargs)
     except TypeError as error:
         takes = ", ".join(map(str, signature.parameters.values()))
-        raise CommandError(f"{recipe.target} takes ({takes}), but --args does not fit: {error}") from None
+        reason = str(error).splitlines()[0]
+        raise CommandError(f"{recipe.target} takes ({takes}), but --args does not fit: {reason}") from None
     try:
         stages = compile_request(request, parameters, signature, abstract=True)
     except TapelessError:

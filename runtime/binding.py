@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..tracer.errors import explain
+from ..tracer.site import called_at
 from ..tracer.structure import flatten
 
 Parameters = list[tuple[str, str, Any]]
@@ -36,9 +38,13 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
         )
 
 
-def bind(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Parameters:
+def bind(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any], name: str = "f") -> Parameters:
     """(name, kind, value) for every parameter, defaults filled in; TypeError as Python's own."""
-    bound = signature.bind(*args, **kwargs)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        shown = inspect.Signature([p.replace(annotation=p.empty) for p in signature.parameters.values()])
+        raise TypeError(explain(str(error), called_at(), f"{name}{shown}", "arguments")) from None
     bound.apply_defaults()
     return [(name, _KINDS[signature.parameters[name].kind], value) for name, value in bound.arguments.items()]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +20,15 @@ from ..ir.passes.fresh_outputs import copy_shared_outputs
 from ..ir.program import Origin, Program, Var
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, UnsupportedError, explain
-from ..tracer.function import AbstractLeaf, Argument, Recording, record, write_back
+from ..tracer.function import Recording, record, write_back
+from ..tracer.site import called_at
 from ..tracer.state import Snapshot
-from ..tracer.structure import Structure, flatten
+from ..tracer.structure import Structure
 from .binding import Parameters, give_defaults, parameters_text
 from .held import array_shapes, static_checks
 from .loading import load
 from .overlap import written
+from .wanted import Target, a_noun, check_scalar, targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,150 +77,16 @@ class Stages:
         }
         if stage is not None:
             if stage not in texts:
-                raise ValueError(f"there is no stage {stage!r}; the stages are {', '.join(texts)}")
+                raise ValueError(
+                    explain(
+                        f"there is no stage {stage!r}; the stages are {', '.join(texts)}",
+                        called_at(),
+                        '.as_text("source")',
+                        "source",
+                    )
+                )
             return texts[stage]
         return "\n".join(f"# ---- {name}\n{text}" for name, text in texts.items())
-
-
-def selected(argnums: int | str | tuple[int | str, ...], parameters: Parameters) -> list[tuple[int, str]]:
-    """The arguments to differentiate: (parameter number, text that reaches it). GradientError for a wrong one."""
-    wanted = argnums if isinstance(argnums, tuple) else (argnums,)
-    names = [name for name, _, _ in parameters]
-    found: list[tuple[int, str]] = []
-    for one in wanted:
-        if isinstance(one, str):
-            if one in names:
-                found.append((names.index(one), one))
-                continue
-            keywords = next((i for i, (_, kind, v) in enumerate(parameters) if kind == "**kwargs" and one in v), None)
-            if keywords is None:
-                raise GradientError(
-                    explain(f"there is no argument called {one!r}", fix=f"argnums={names[0]!r}", anchor="argnums")
-                )
-            found.append((keywords, f"{names[keywords]}[{one!r}]"))
-            continue
-        found.append(_by_number(int(one), parameters))
-    return found
-
-
-def _by_number(number: int, parameters: Parameters) -> tuple[int, str]:
-    flat: list[tuple[int, str]] = []
-    for i, (name, kind, value) in enumerate(parameters):
-        if kind == "positional":
-            flat.append((i, name))
-        elif kind == "*args":
-            flat += [(i, f"{name}[{k}]") for k in range(len(value))]
-    if not -len(flat) <= number < len(flat):
-        raise GradientError(
-            explain(
-                f"argnums={number}, but the function was called with {len(flat)} positional argument(s)",
-                fix="argnums=0, or the name of a keyword argument",
-                anchor="argnums",
-            )
-        )
-    return flat[number]
-
-
-@dataclass(slots=True)
-class Target:
-    """One argument to differentiate: its leaves in the trace and the shape that the gradient is returned in."""
-
-    path: str
-    structure: Structure
-    values: list[Value]
-    types: list[ArrayType]
-    is_array: list[bool]
-
-
-def targets(request: Request, parameters: Parameters, arguments: Sequence[Argument]) -> list[Target]:
-    """The wanted arguments, each checked to be differentiable."""
-    found = []
-    for number, path in selected(request.argnums, parameters):
-        name, _, value = parameters[number]
-        argument = arguments[number]
-        structure, start = argument.structure, 0
-        if path != name:
-            key = next(k for k in structure.keys if f"{name}[{k!r}]" == path)
-            place = structure.keys.index(key)
-            start = sum(child.leaf_count for child in structure.children[:place])
-            structure, value = structure.children[place], value[key]
-        count = structure.leaf_count
-        types = argument.types[start : start + count]
-        leaves = flatten(value)[0]
-        _check_differentiable(path, structure, types, value)
-        arrays = [isinstance(leaf, np.ndarray | AbstractLeaf) for leaf in leaves]
-        found.append(Target(path, structure, argument.values[start : start + count], types, arrays))
-    return found
-
-
-def _check_differentiable(path: str, structure: Structure, types: list[ArrayType], value: Any) -> None:
-    if structure.kind == "static":
-        hint = f"{float(value)!r} instead of {value!r}" if isinstance(value, int) else "an array or a float"
-        raise GradientError(
-            explain(
-                f"the gradient with respect to {path} does not exist: it is {_a(type(value).__name__)}",
-                fix=f"pass {hint}, or choose another argument with argnums=",
-                anchor="integer-arguments",
-            )
-        )
-    for type_, (leaf, _) in zip(types, structure.paths(path), strict=True):
-        if not type_.inexact:
-            raise GradientError(
-                explain(
-                    f"the gradient with respect to {leaf} does not exist: it is an array of {type_.dtype}",
-                    fix=f"pass {leaf}.astype(float), or choose another argument with argnums=",
-                    anchor="integer-arguments",
-                )
-            )
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-
-
-def check_scalar(request: Request, recording: Recording) -> tuple[Value, Structure | None, list[Value]]:
-    """The single number that the function returns, and what comes with it as aux. GradientError for anything else."""
-    structure, results = recording.result_structure, recording.results
-    aux_structure = None
-    aux: list[Value] = []
-    if request.has_aux:
-        if structure.kind != "tuple" or len(structure.children) != 2:
-            raise GradientError(
-                explain(
-                    "with has_aux=True the function must return a pair (value, aux)", recording.origin, anchor="aux"
-                )
-            )
-        count = structure.children[0].leaf_count
-        aux_structure, aux = structure.children[1], results[count:]
-        structure, results = structure.children[0], results[:count]
-    if structure.kind != "leaf":
-        what = f"a {structure.kind} of {len(structure.children)}"
-        if structure.kind == "static":
-            other = structure.value.value
-            what = "nothing" if other is None else _a(type(other).__name__)
-        fix = "return one number"
-        if structure.kind == "tuple" and len(structure.children) == 2 and not request.has_aux:
-            fix = "has_aux=True, if the second is only carried along"
-        raise GradientError(
-            explain(f"the function must return one number, but returned {what}", recording.origin, fix, "outputs")
-        )
-    (value,) = results
-    if value.size != 1:
-        raise GradientError(
-            explain(
-                f"the function must return one number, but returned an array of shape {value.shape}",
-                recording.origin,
-                "return out.sum(), or use vjp for a function with several outputs",
-                "outputs",
-            )
-        )
-    if value.dtype.kind == "c":
-        raise GradientError(
-            explain(
-                "the function returned a complex number", recording.origin, "return out.real or abs(out)", "outputs"
-            )
-        )
-    return value, aux_structure, aux
 
 
 def differentiate(builder: Builder, seeds: list[tuple[Value, Value]], wanted: list[Target]) -> list[Value]:
@@ -228,7 +97,12 @@ def differentiate(builder: Builder, seeds: list[tuple[Value, Value]], wanted: li
     except NotDifferentiable as error:
         origin = error.equation.origin
         raise UnsupportedError(
-            explain(f"there is no gradient here: {error}", origin, "stop_gradient(x) if it is meant to be constant")
+            explain(
+                f"there is no gradient here: {error}",
+                origin,
+                "stop_gradient(x) for an operand x that is meant to be constant",
+                "no-derivative",
+            )
         ) from None
     types = [t for target in wanted for t in target.types]
     arrays = [a for target in wanted for a in target.is_array]
@@ -253,6 +127,8 @@ def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array:
         if gradient.literal is not None:
             return builder.value(type(zero)(gradient.literal))
         gradient = match_dtype(gradient, type_)
+        if type_.dtype.kind == "c" and gradient.dtype.kind != "c":
+            gradient = _named(astype(gradient, dtype=type_.dtype), gradient)
         return gradient if gradient.type.weak else _named(python_number(gradient), gradient)
     if gradient is None and not type_.shape and not is_array:
         return builder.value(type_.dtype.type(0))
@@ -288,7 +164,8 @@ def compile_request(
     check_keys(recording.result_structure, "the result")
     adjoint_of = pullback_program if request.kind == "vjp" else gradient_program
     parts = adjoint_of(request, recording, wanted)
-    optimized = copy_shared_outputs(optimize(parts.adjoint), parts.fresh)
+    early = len(recording.results) if request.kind == "vjp" else 0
+    optimized = copy_shared_outputs(optimize(parts.adjoint), early)
     leaves = [path for a in recording.arguments for path, _ in a.structure.paths(a.name)]
     checks = static_checks(recording.arguments)
     described = describe(request, recording, wanted, parts.returned)
@@ -321,7 +198,6 @@ class Parts:
 
     trace: Program
     adjoint: Program
-    fresh: range  # the outputs that are handed out as arrays of their own
     result: str  # the returned expression over the outputs
     returned: str  # its types, for the docstring
     closure: tuple[str, str] | None = None
@@ -341,22 +217,22 @@ def gradient_program(request: Request, recording: Recording, wanted: list[Target
         _name_value(value)
     outputs = [*([value] if request.with_value else []), *gradients, *aux]
     adjoint = builder.program(request.name, outputs, recording.origin)
-    first = int(request.with_value)
-    fresh = range(first, first + len(gradients))
     shown = _gradient_types(request, wanted)
     returned = f"{type_text(value.type)}, {shown}" if request.with_value else shown
     result = result_text(request, wanted, aux_structure)
-    return Parts(trace, adjoint, fresh, result, returned + (", aux" if aux_structure is not None else ""))
+    return Parts(trace, adjoint, result, returned + (", aux" if aux_structure is not None else ""))
 
 
 def pullback_program(request: Request, recording: Recording, wanted: list[Target]) -> Parts:
     """The function's results, and the function from their cotangents to those of the arguments."""
     for argument in recording.arguments:
-        if any(recording.trace.roots[value.atom].version for value in argument.values):
+        written_to = [root for v in argument.values if (root := recording.trace.roots[v.atom]).version]
+        if written_to:
+            write = recording.trace.builder.definition(written_to[0].value)
             raise UnsupportedError(
                 explain(
-                    f"vjp of a function that writes into its argument {argument.name}",
-                    recording.origin,
+                    f"vjp of a function that writes into its argument {argument.name} is not supported",
+                    write.origin if write is not None else recording.origin,
                     f"{argument.name} = {argument.name}.copy() as the first line of the function",
                     "arguments-that-are-written",
                 )
@@ -377,8 +253,7 @@ def pullback_program(request: Request, recording: Recording, wanted: list[Target
         parts.append(part)
     pulled = f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     returned = f"{', '.join(type_text(r.type) for r in recording.results)}, pullback"
-    fresh = range(count, count + len(gradients))
-    return Parts(trace, adjoint, fresh, shown, returned, ("pullback", pulled), count)
+    return Parts(trace, adjoint, shown, returned, ("pullback", pulled), count)
 
 
 def _gradient_types(request: Request, wanted: list[Target]) -> str:
@@ -398,9 +273,10 @@ def static_text(value: Any, path: str) -> str:
         return spelled(value)
     raise GradientError(
         explain(
-            f"the function returns {_a(type(value).__name__)} ({path}), which the generated text cannot build",
-            fix="return arrays, numbers, strings, and dicts, lists and tuples of them",
-            anchor="outputs",
+            f"the function returns {a_noun(type(value).__name__)} ({path}), which the generated text cannot build",
+            called_at(),
+            "return loss, {'count': n}: arrays, numbers, strings, and dicts, lists and tuples of them",
+            "outputs",
         )
     )
 
@@ -417,12 +293,28 @@ def check_keys(structure: Structure, path: str) -> None:
         if not all(part is None or type(part) in (str, int, bool, float) for part in parts):
             raise GradientError(
                 explain(
-                    f"{path} has the key {key!r}, {_a(type(key).__name__)}, which the generated text cannot spell",
-                    fix="use strings or integers as keys",
-                    anchor="outputs",
+                    f"{path} has the key {key!r}, {a_noun(type(key).__name__)}, which the generated text cannot spell",
+                    called_at(),
+                    "use strings or numbers as keys: params['name'], params[0]",
+                    "outputs",
                 )
             )
         check_keys(child, path)
+
+
+def _check_fields(structure: Structure, path: str) -> None:
+    """Refuse a dataclass that its own __init__ cannot make from its fields."""
+    derived = [f.name for f in dataclasses.fields(structure.type) if not f.init]  # type: ignore[arg-type]
+    if derived:
+        raise GradientError(
+            explain(
+                f"a gradient cannot have the type of {path}: {structure.type.__name__}() does not take its "  # type: ignore[union-attr]
+                f"field {derived[0]}",
+                called_at(),
+                f"make {derived[0]} a property, or differentiate with respect to a dict of the other fields",
+                "outputs",
+            )
+        )
 
 
 def structure_text(structure: Structure, path: str, place: int, gradients: bool = True) -> tuple[str, int]:
@@ -438,10 +330,13 @@ def structure_text(structure: Structure, path: str, place: int, gradients: bool 
         raise GradientError(
             explain(
                 f"the function returns a {structure.kind}, which the generated text cannot build",
-                fix="return a dict, a list or a tuple",
-                anchor="outputs",
+                called_at(),
+                "return {'value': ...}: a dict, a list or a tuple",
+                "outputs",
             )
         )
+    if structure.kind == "dataclass":
+        _check_fields(structure, path)
     parts = []
     for key, child in zip(structure.keys, structure.children, strict=True):
         attribute = structure.kind in ("namedtuple", "dataclass")

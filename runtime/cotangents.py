@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..tracer.errors import GradientError, explain
+from ..tracer.site import called_at
 from ..tracer.structure import Structure, is_array_leaf
 
 
@@ -40,8 +43,22 @@ def check_cotangent_shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> No
         raise GradientError(
             explain(
                 f"the cotangent has shape {given}, the function's result {wanted}",
-                fix=f"np.broadcast_to(cotangent, {wanted})",
-                anchor="cotangents",
+                called_at(),
+                f"pullback(np.broadcast_to(cotangent, {wanted}))",
+                "cotangents",
+            )
+        )
+
+
+def check_cotangent_dtype(given: np.dtype[Any], wanted: np.dtype[Any]) -> None:
+    """GradientError for a cotangent that would lose something on the way to the result's dtype."""
+    if given.kind not in "biufc" or (given.kind == "c" and wanted.kind != "c"):
+        raise GradientError(
+            explain(
+                f"the cotangent has the dtype {given}, the function's result {wanted}",
+                called_at(),
+                "pullback(cotangent.real)" if given.kind == "c" else "pullback(cotangent.astype(float))",
+                "cotangents",
             )
         )
 
@@ -53,7 +70,8 @@ def _misfit(path: str, wanted: str, given: Any) -> GradientError:
     return GradientError(
         explain(
             f"the cotangent{path} is a {shown}, the function's result there is {wanted}",
-            fix="pass a cotangent with the structure of the result",
-            anchor="cotangents",
+            called_at(),
+            "y, pullback = vjp(f, x), then pullback(y): a cotangent has the structure of y",
+            "cotangents",
         )
     )

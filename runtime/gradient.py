@@ -5,25 +5,22 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..codegen.module import folded, module_text
-from ..ir.interp import evaluate
 from ..ir.ops.effects import GuardMiss
-from ..ir.passes.dead_code import guards_only
 from ..tracer.errors import TracingError, explain
-from ..tracer.state import Snapshot
-from ..tracer.structure import flatten
+from ..tracer.site import called_at
 from ..tracer.trace import ACTIVE
 from .binding import Parameters, bind, call_key, raw_key, signature_of
 from .compilation import Request, Stages, compile_request
+from .explanation import Path, Traced, explanation, locate, traced
 from .nested import gradient_in_trace
 from .overlap import check_overlap, written
+from .wanted import a_noun
 
 MAXIMUM = 128  # kinds of call that are kept
 MAXIMUM_PATHS = 32  # paths through branches that are kept for one kind of call
@@ -39,31 +36,6 @@ class CacheInfo(NamedTuple):
     paths: int
 
 
-@dataclass(slots=True)
-class Path:
-    """One compiled way through the function, right while the state around it is as it was."""
-
-    stages: Stages
-    state: Snapshot
-    writes: tuple[int, ...] = ()  # the arguments' arrays that the function writes into
-
-    def serves(self, parameters: Parameters) -> bool:
-        """Whether the state is as it was and the guards pass for these arguments; nothing else is computed."""
-        if not self.state.holds():
-            return False
-        program = guards_only(self.stages.optimized)
-        if not program.equations:
-            return True
-        leaves = [leaf for _, _, value in parameters for leaf in flatten(value)[0]]
-        cotangents = [None] * (len(program.inputs) - len(leaves))  # of a pullback; no guard reads them
-        try:
-            with np.errstate(all="ignore"):
-                evaluate(program, [*leaves, *cotangents], self.stages.captured)
-        except GuardMiss:
-            return False
-        return True
-
-
 class GradientFunction:
     """A function that returns a gradient. `source` is the text that the last call ran."""
 
@@ -75,7 +47,8 @@ class GradientFunction:
         self._lock = threading.RLock()
         self._last: Path | None = None
         self._hits = 0
-        self._misses: list[str] = []
+        self._warned = False
+        self._traced: list[Traced] = []
         self._bound: OrderedDict[int, tuple[Any, GradientFunction]] = OrderedDict()  # by the identity of the object
         functools.update_wrapper(self, request.function, updated=())
 
@@ -88,33 +61,48 @@ class GradientFunction:
                 for path in paths:
                     if path.state.holds():
                         if path.writes:
-                            check_overlap(path.writes, bind(self._signature, args, kwargs), path.stages.captured)
+                            try:
+                                check_overlap(path.writes, self._bind(args, kwargs), path.stages.captured)
+                            except TracingError:
+                                break  # unless its guards say that another path is meant
                         try:
                             result = path.stages.function(*args, **kwargs)
-                        except GuardMiss:
+                        except GuardMiss as miss:
+                            path.count(str(miss))
                             continue
+                        except Exception as error:
+                            locate(error, path.stages, self._bind(args, kwargs))
+                            raise
                         self._last = path
                         self._hits += 1
                         return result
+            return self._first_call(args, kwargs, tried=paths is not None)
         return self._first_call(args, kwargs)
 
-    def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], tried: bool = False) -> Any:
         """A call inside of a trace, or one of a kind that no compiled path serves yet."""
         trace = ACTIVE.get()
         self._signature = signature_of(self._request.function)  # whose defaults may have been replaced
-        parameters = bind(self._signature, args, kwargs)
+        parameters = self._bind(args, kwargs)
         if trace is not None:
             return gradient_in_trace(trace, self._request, parameters)
-        path = self._compile(parameters)
+        path = self._compile(parameters, tried)
         if path.writes:
             check_overlap(path.writes, parameters, path.stages.captured)
         with self._lock:
             if len(self._calls) > MAXIMUM:
                 self._calls.clear()
             self._calls[raw_key(args, kwargs)] = self._paths[call_key(parameters)]
-        return path.stages.function(*args, **kwargs)
+        try:
+            return path.stages.function(*args, **kwargs)
+        except Exception as error:
+            locate(error, path.stages, parameters)
+            raise
 
-    def _compile(self, parameters: Parameters) -> Path:
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Parameters:
+        return bind(self._signature, args, kwargs, self._request.name)
+
+    def _compile(self, parameters: Parameters, tried: bool = False) -> Path:
         """A new path for this call; one thread at a time, and none for what another thread has just made."""
         key = call_key(parameters)
         with self._lock:
@@ -124,27 +112,34 @@ class GradientFunction:
                     self._last = path
                     self._hits += 1
                     return path
-            self._misses.append(self._reason(parameters, known))
+            self._traced.append(traced(parameters, known, not self._traced, tried))
             stages = compile_request(self._request, parameters, self._signature)
-            path = Path(stages, stages.around, written(stages.optimized))
+            path = Path(stages, stages.around, written(stages.optimized), len(self._traced))
             self._paths[key] = [path, *known][:MAXIMUM_PATHS]
+            if len(known) == MAXIMUM_PATHS:
+                self._warn(path)
             self._paths.move_to_end(key)
             while len(self._paths) > MAXIMUM:
                 self._paths.popitem(last=False)
             self._last = path
             return path
 
-    def _reason(self, parameters: Parameters, known: list[Path]) -> str:
-        shown = ", ".join(f"{name}: {_shown(value)}" for name, _, value in parameters)
-        if known:
-            changed = next((why for path in known if (why := path.state.difference())), None)
-            if changed:
-                return f"({shown}): {changed}"
-            lines = sorted({str(o) for path in known for o in path.stages.guards})
-            return f"({shown}): another branch at {', '.join(lines)}"
-        if not self._misses:
-            return f"({shown}): the first call"
-        return f"({shown}): a new combination of structure, dtypes, shapes or static values"
+    def _warn(self, path: Path) -> None:
+        """Say once that each call takes another path, so that each is compiled anew."""
+        if self._warned:
+            return
+        self._warned = True
+        origin = path.stages.guards[-1] if path.stages.guards else called_at()
+        warnings.warn(
+            explain(
+                f"{self._request.name} took more than {MAXIMUM_PATHS} paths for one kind of call, and forgets old ones",
+                origin,
+                "np.where(condition, a, b), cond(...) or while_loop(...), which decide when the gradient runs",
+                "too-many-paths",
+            ),
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: the gradient of the bound method."""
@@ -171,9 +166,10 @@ class GradientFunction:
         if self._last is None:
             raise TracingError(
                 explain(
-                    f"{self.__name__} has no source yet: it depends on the arguments",  # type: ignore[attr-defined]
-                    fix="call it once, or .lower(*args).source",
-                    anchor="source",
+                    f"{self._request.name} has no source yet: it depends on the arguments",
+                    called_at(),
+                    "call it once, or .lower(*args).source",
+                    "source",
                 )
             )
         return self._last.stages.source
@@ -184,7 +180,7 @@ class GradientFunction:
 
     def lower(self, *args: Any, **kwargs: Any) -> Stages:
         """All stages for these arguments: `.as_text()` prints them, `.source` is the last one."""
-        return self._path_for(bind(self._signature, args, kwargs)).stages
+        return self._path_for(self._bind(args, kwargs)).stages
 
     def compile(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """The bare function for arguments of this kind: no dispatch, no checks but the guards in its text."""
@@ -192,7 +188,7 @@ class GradientFunction:
 
     def module(self, *args: Any, **kwargs: Any) -> str:
         """A module text for these arguments that needs only numpy."""
-        parameters = bind(self._signature, args, kwargs)
+        parameters = self._bind(args, kwargs)
         stages = compile_request(self._request, parameters, self._signature, abstract=True)
         return module_text(stages.generated, header(stages), stages.captured)
 
@@ -205,7 +201,7 @@ class GradientFunction:
     def cache_info(self) -> CacheInfo:
         """Hits, misses and sizes."""
         paths = sum(map(len, self._paths.values()))
-        return CacheInfo(self._hits, len(self._misses), MAXIMUM, len(self._paths), paths)
+        return CacheInfo(self._hits, len(self._traced), MAXIMUM, len(self._paths), paths)
 
     def cache_clear(self) -> None:
         """Forget every compiled path."""
@@ -214,16 +210,12 @@ class GradientFunction:
             self._calls.clear()
             self._last = None
             self._hits = 0
-            self._misses.clear()
+            self._traced.clear()
+            self._warned = False
 
     def explain(self) -> str:
-        """Why each path was traced, and what its guards are."""
-        lines = [f"{self._request.name}: {len(self._misses)} trace(s), {self._hits} cached call(s)"]
-        lines += [f"  {number}. {reason}" for number, reason in enumerate(self._misses, 1)]
-        for paths in self._paths.values():
-            for path in paths:
-                lines += [f"  guard at {origin}: {origin.statement}" for origin in path.stages.guards]
-        return "\n".join(lines)
+        """Which calls were traced and why, which paths are kept, and what their guards need."""
+        return explanation(self._request.name, self._traced, self._hits, list(self._paths.values()))
 
     def __repr__(self) -> str:
         return f"<tapeless {self._request.name}>"
@@ -241,20 +233,16 @@ def _rebuild(request: Request) -> GradientFunction:
     return GradientFunction(request)
 
 
-def _shown(value: Any) -> str:
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
-    return type(value).__name__ if isinstance(value, float | dict | list | tuple) else repr(value)
-
-
 def header(stages: Stages) -> str:
     """The docstring of a generated module: what it was made from, and whose it is."""
     origin = stages.trace.origin
     made_from = f"{origin.function} ({origin.file}:{origin.line})" if origin and origin.file else "a function"
+    libraries = sorted({module.partition(".")[0] for module in stages.generated.imports})
     return (
         f"Gradient code for {made_from}, generated by tapeless.\n\n"
         f"{folded(stages.types)}\n\n"
-        "This text needs only numpy. It belongs to whoever generated it, without any condition.\n"
+        f"This text needs only {' and '.join(['numpy', *libraries])}. "
+        "It belongs to whoever generated it, without any condition.\n"
     )
 
 
@@ -278,7 +266,12 @@ def differentiated(
 def _callable(function: Any) -> Callable[..., Any]:
     if not callable(function):
         raise TypeError(
-            explain(f"grad takes a function, not {type(function).__name__}", fix="grad(f), then call the result on x")
+            explain(
+                f"grad takes a function, not {a_noun(type(function).__name__)}",
+                called_at(),
+                "grad(f)(x): grad takes the function, and what it returns takes the arguments",
+                "arguments",
+            )
         )
     return function
 
@@ -287,5 +280,10 @@ def _check_argnums(argnums: Any) -> None:
     for one in argnums if isinstance(argnums, tuple) else (argnums,):
         if isinstance(one, bool) or not isinstance(one, int | str):
             raise TypeError(
-                explain(f"argnums must be numbers or names, not {one!r}", fix="argnums=0", anchor="argnums")
+                explain(
+                    f"argnums must be numbers or names, not {one!r}",
+                    called_at(),
+                    "argnums=0, argnums='w' or argnums=(0, 1)",
+                    "argnums",
+                )
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -27,6 +29,10 @@ def load(generated: Generated, name: str, captured: tuple[np.ndarray[Any, Any], 
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     namespace: dict[str, Any] = {"np": np, "GuardMiss": GuardMiss, "__name__": "tapeless.generated"}
     namespace.update({helper.__name__: helper for helper in generated.helpers})
+    for module in generated.imports:
+        top = module.partition(".")[0]
+        importlib.import_module(module)
+        namespace[top] = sys.modules[top]
     namespace.update(zip(generated.captures, captured, strict=True))
     exec(compile(text, file, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]

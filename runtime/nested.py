@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,24 +11,27 @@ import numpy as np
 from ..ir.builder import Value
 from ..ir.ops.elementwise import positive
 from ..ir.ops.shape import copy
-from ..tracer.array import ArrayTracer, CellTracer, ScalarTracer, lift, wrap
+from ..tracer.array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift, wrap
 from ..tracer.errors import UnsupportedError, explain
 from ..tracer.function import Argument, Call, Recording, function_origin
 from ..tracer.place import Root
 from ..tracer.structure import Structure, flatten, rebuild, unflatten
 from ..tracer.trace import Trace
 from .binding import Parameters
-from .compilation import Request, Target, check_scalar, differentiate, targets
-from .cotangents import check_cotangent_shape, cotangent_leaves
+from .compilation import Request, differentiate
+from .cotangents import check_cotangent_dtype, check_cotangent_shape, cotangent_leaves
+from .wanted import Target, check_scalar, targets
 
 
 def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Recording, list[Target]]:
     """Run the function on copies of the arguments, so that whatever else uses these counts apart."""
     arguments: list[Argument] = []
     roots: list[Root] = []
+    passed: list[Any] = []
     call = Call()
     for name, kind, value in parameters:
         leaves, structure = flatten(value)
+        passed += leaves
         values = [_separate(trace, lift(trace, leaf)) for leaf in leaves]
         own = [Root(v) for v in values]
         roots += own
@@ -40,16 +44,43 @@ def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> t
     wanted = targets(request, parameters, arguments)
     leaves, structure = flatten(request.function(*call.positional, **call.keywords))
     if any(root.version for root in roots):
+        _write_back(trace, request, passed, roots)
+    results = [lift(trace, leaf) for leaf in leaves]
+    return Recording(trace, arguments, results, structure, function_origin(request.function)), wanted
+
+
+def _write_back(trace: Trace, request: Request, passed: list[Any], roots: list[Root]) -> None:
+    """Leave in the arguments what the function wrote into its copies of them, as the plain call does.
+
+    Refused where the function may also see an argument under another name: that would have shown the writes.
+    """
+    places = [leaf._place.root for leaf in passed if isinstance(leaf, ArrayTracer)]
+    written = [(leaf, root) for leaf, root in zip(passed, roots, strict=True) if root.version]
+    seen = len(set(map(id, places))) < len(places) or _may_hold_tracer(request.function)
+    if seen or not all(isinstance(leaf, ArrayTracer) for leaf, _ in written):
         raise UnsupportedError(
             explain(
-                f"{request.name} is called inside of a traced function, and its function writes into an argument",
+                f"{request.name} is called inside of a traced function, and its function writes into an argument "
+                "that it may see under another name",
                 trace.origin(),
                 "x = x.copy() as the first line of the function that writes",
                 "arguments-that-are-written",
             )
         )
-    results = [lift(trace, leaf) for leaf in leaves]
-    return Recording(trace, arguments, results, structure, function_origin(request.function)), wanted
+    for leaf, root in written:
+        leaf[...] = wrap(trace, root.value)
+
+
+def _may_hold_tracer(thing: Any) -> bool:
+    """Whether a function, or a container around it, may hold a traced array: unless all of it is known to hold none."""
+    if isinstance(thing, types.FunctionType):
+        cells = [cell.cell_contents for cell in thing.__closure__ or ()]
+        return _may_hold_tracer([cells, thing.__defaults__, thing.__kwdefaults__])
+    if isinstance(thing, Tracer):
+        return isinstance(thing, ArrayTracer | CellTracer)
+    if isinstance(thing, list | tuple | dict):
+        return any(map(_may_hold_tracer, thing.values() if isinstance(thing, dict) else thing))
+    return not isinstance(thing, np.ndarray | np.generic | int | float | complex | str | type(None) | types.ModuleType)
 
 
 def _separate(trace: Trace, value: Value) -> Value:
@@ -79,6 +110,7 @@ def pullback_in_trace(trace: Trace, request: Request, parameters: Parameters) ->
         leaves = [lift(trace, leaf) for leaf in cotangent_leaves(cotangent, recording.result_structure)]
         for result, leaf in zip(recording.results, leaves, strict=True):
             check_cotangent_shape(leaf.shape, result.shape)
+            check_cotangent_dtype(leaf.dtype, result.dtype)
         seeds = list(zip(recording.results, leaves, strict=True))
         return tuple(_differentiated(trace, seeds, wanted))
 

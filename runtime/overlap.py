@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ir.program import Program
 from ..tracer.errors import TracingError, explain
+from ..tracer.site import called_at
 from ..tracer.structure import flatten
 from .binding import Parameters
 
@@ -32,8 +33,9 @@ def check_overlap(writes: Sequence[int], parameters: Parameters, captured: Seque
                 raise TracingError(
                     explain(
                         f"the function writes into {path}, and {path} and {other} share memory in this call",
-                        fix=f"pass {path}.copy()",
-                        anchor="arguments-that-share-memory",
+                        called_at(),
+                        f"pass {path}.copy()",
+                        "arguments-that-share-memory",
                     )
                 )
 

@@ -17,7 +17,7 @@ from ..tracer.structure import Structure, flatten
 from ..tracer.trace import ACTIVE
 from .binding import bind, signature_of
 from .compilation import Request, Stages
-from .cotangents import check_cotangent_shape, cotangent_leaves
+from .cotangents import check_cotangent_dtype, check_cotangent_shape, cotangent_leaves
 from .gradient import MAXIMUM, GradientFunction
 from .nested import pullback_in_trace
 
@@ -52,6 +52,7 @@ class Pullback:
         return result
 
     def _fit(self, leaf: Any, type_: ArrayType) -> Any:
+        check_cotangent_dtype(np.asarray(leaf).dtype, type_.dtype)
         given = type_of(leaf)
         check_cotangent_shape(given.shape, type_.shape)
         if type_.weak or (given.dtype == type_.dtype and not given.weak):

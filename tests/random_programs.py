@@ -13,215 +13,56 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from random_forms import (
+    ARRANGED,
+    BINARY,
+    BLOCKS,
+    CALLS,
+    CONDITIONS,
+    COPIES,
+    ELEMENTS,
+    ELEMENTWISE,
+    HELPERS,
+    INDICES,
+    KINDS,
+    LOOPED,
+    NAMES,
+    NUMBERS,
+    OTHERS,
+    PRODUCTS,
+    REDUCTIONS,
+    STATEMENTS,
+    TRUTHS,
+    VIEWS,
+)
+
+import tapeless
 
 Choose = Callable[[int], int]  # n -> one of 0 ... n - 1
-
-SHAPES = ("", "", "[3]", "[4]", "[3, 4]", "[2, 3, 4]", "[4, 1]", "[1, 4]", "[3, 3]", "[1]")
-NUMBERS = ("0.5", "2", "-1.5", "0.1", "3.0", "1", "-1", "0.0", "1.0", "0", "np.float64(0.7)", "-2.0")
-NAMES = ("a", "b", "c", "s", "t", "y", "out", "total", "dx", "z_1")
 LARGEST = 40.0
-
-# ruff: noqa: E501 - these are tables
-# {a}, {b}, {c}: operands; {n}: a number; {s}: a single element; {m}: a condition
-ELEMENTWISE = (
-    *(
-        "np.sin({a})",
-        "np.cos({a})",
-        "np.tanh({a})",
-        "np.exp(0.3 * {a})",
-        "np.log({a} ** 2 + 0.5)",
-        "np.sqrt({a} * {a} + 1)",
-    ),
-    *("{a} ** 2", "{a} ** 3", "-{a}", "np.square({a})", "np.abs({a})", "1 / (1 + np.exp(-{a}))", "np.arctan({a})"),
-    *("1 / ({a} * {a} + 0.3)", "np.clip({a}, -1.2, 0.9)", "np.maximum({a}, 0)", "{a} * {n}", "{n} * {a}", "{a} + {n}"),
-    *(
-        "{n} - {a}",
-        "{a} / 1.7",
-        "(1 - {a})",
-        "{a} - {n}",
-        "np.log1p({a} * {a})",
-        "abs({a})",
-        "+{a}",
-        "{a} * {a}",
-        "np.sinh(0.3 * {a})",
-    ),
-    *(
-        "(2 + np.sin({a})) ** {n}",
-        "2.0 ** {a}",
-        "({a} ** 2 + 0.3) ** 0.5",
-        "np.where({a} > 0.2, {a}, 0.3 * {a})",
-        "{a} ** 1",
-    ),
-)
-BINARY = (
-    *("{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / ({b} * {b} + 0.4)", "np.maximum({a}, {b})", "np.minimum({a}, {b})"),
-    *("np.where({m}, {a}, {b})", "{a} * {b} + {c}", "{a} - ({b} - {c})", "{a} / (2.5 + np.cos({b}))", "-({a} * {b})"),
-    *("np.hypot({a}, {b} + 0.1)", "np.arctan2({a}, {b} * {b} + 0.5)", "np.logaddexp({a}, {b})", "{a} * ({b} > 0.1)"),
-    *("np.add({a}, {b})", "({a} ** 2 + 0.4) ** (0.3 * {b})", "np.where({a} > {b}, {a} * {b}, {c})", "{a} + {b} - {a}"),
-)
-REDUCTIONS = (
-    *(
-        "{a}.sum()",
-        "np.sum({a})",
-        "{a}.mean()",
-        "np.mean({a}, axis={i})",
-        "np.sum({a}, axis={i})",
-        "{a}.max()",
-        "np.min({a}, axis={i})",
-    ),
-    *(
-        "{a}.sum(axis={i}, keepdims=True)",
-        "np.max({a}, axis={i}, keepdims=True)",
-        "np.std({a} * 1.3 + np.arange({a}.shape[-1]), axis={i})",
-    ),
-    *(
-        "np.var({a})",
-        "np.prod(1 + 0.1 * {a})",
-        "np.linalg.norm({a} + 0.3)",
-        "{a}.mean(axis=-1)",
-        "np.cumsum({a}, axis={i})",
-        "{a}.prod(axis={i})",
-    ),
-)
-PRODUCTS = (
-    *(
-        "{a} @ {b}",
-        "{a} @ {a}.T",
-        "np.dot({a}, {b})",
-        "{a}.T @ {b}",
-        "np.outer({a}, {b})",
-        "np.einsum('ij,j->i', {a}, {b})",
-    ),
-    *(
-        "np.tensordot({a}, {b}, axes=1)",
-        "-({a} @ {b})",
-        "np.einsum('ij,ij->', {a}, {b})",
-        "{a} @ {b}.swapaxes(-1, -2)",
-        "np.inner({a}, {b})",
-    ),
-)
-ARRANGED = (
-    *(
-        "{a}.T",
-        "{a}.reshape(-1)",
-        "{a}[::-1]",
-        "{a}[None]",
-        "{a}[..., None]",
-        "{a}.ravel()",
-        "np.flip({a})",
-        "np.roll({a}, 1, axis=0)",
-    ),
-    *(
-        "{a}[1:]",
-        "{a}[:-1]",
-        "{a}[..., 0]",
-        "{a}[-1]",
-        "{a}[0]",
-        "{a}[:, 1]",
-        "{a}[:, ::2]",
-        "{a}.swapaxes(0, -1)",
-        "np.diff({a})",
-    ),
-    *(
-        "np.concatenate([{a}, {b}])",
-        "np.stack([{a}, {b}])",
-        "np.repeat({a}, 2, axis=0)",
-        "np.broadcast_to({a}, (3, 4))",
-        "{a}.flatten()",
-    ),
-    *(
-        "{a}[[0, 2]]",
-        "{a}[np.array([1, 1, 0])]",
-        "np.stack([{s}, {s}])",
-        "np.array([{s}, {s}, 0.5])",
-        "np.squeeze({a})",
-        "{a}[:]",
-    ),
-    *(
-        "np.stack([row * 2 for row in {a}])",
-        "sum({a}[k] for k in range(len({a})))",
-        "np.tile({a}, 2)",
-        "np.pad({a}, 1)",
-        "{a}[1:][::-1]",
-    ),
-)
-COPIES = (
-    "{a}.copy()",
-    "np.array({a})",
-    "np.zeros_like({a})",
-    "np.zeros({a}.shape)",
-    "np.ones((3, 4))",
-    "np.full({a}.shape, {s})",
-    "np.zeros(4)",
-)
-ELEMENTS = (
-    "{a}.sum()",
-    "{a}.mean()",
-    "{a}[0]",
-    "{a}[-1]",
-    "{a}[1, 2]",
-    "{a}[..., 0].sum()",
-    "{a}.max()",
-    "{n}",
-    "np.sum({a} * 0.3)",
-)
-CONDITIONS = ("{a} > 0.1", "{a} < {b}", "{a} >= {n}", "({a} > 0) & ({a} < 1)", "np.abs({a}) > 0.6", "~({a} > 0.3)")
-TRUTHS = (
-    "{s} > 0.2",
-    "{s} < {s}",
-    "({a} > 0).any()",
-    "({a} > -2).all()",
-    "{a}.shape[0] > 2",
-    "not {s} > 0",
-    "-1 < {s} < 1",
-)
-INDICES = (
-    *(
-        "0",
-        "-1",
-        "1",
-        ":",
-        "1:",
-        ":2",
-        "::2",
-        "::-1",
-        "...",
-        "0, 1",
-        "1, :",
-        ":, 0",
-        ":, 1:3",
-        "..., 0",
-        "0:0",
-        "..., 1",
-        "-2:",
-    ),
-    *("[0, 2]", "[1, 1]", "np.array([0, 1])", "{a} > 0.2", "[0, 1], [1, 2]", "None", "i", "1:, ::2", "0, :2"),
-)
-HELPERS = {
-    "squash": "def squash(u):\n    v = np.tanh(u)\n    return 0.5 * v + 0.1\n",
-    "scale": "def scale(u, by):\n    u *= by\n    return u\n",
-    "mix": "def mix(u, v=0.5):\n    w = 0.5 * u\n    w += v\n    return w\n",
-    "bump": "def bump(u):\n    u[0] = np.sin(u[0])\n    return u[1:]\n",
-    "standard": "def standard(u):\n    m = u.mean()\n    s = np.sqrt(np.mean((u - m) ** 2) + 0.1)\n    return (u - m) / s\n",
-    "twice": "def twice(f, u):\n    for _ in range(2):\n        u = f(u)\n    return u\n",
-    "larger": "def larger(u, v):\n    if u.sum() > v:\n        return u * 0.9\n    return u + v\n",
-    "fill": "def fill(u):\n    r = np.zeros(3)\n    for k in range(3):\n        r[k] = u[k % len(u)].sum() * k\n    return r\n",
-}
-CALLS = (
-    *("squash({a})", "scale({a}, {s})", "scale({a}, 0.7)", "mix({a})", "mix({a}, {s})", "bump({a})", "standard({a})"),
-    *(
-        "twice(squash, {a})",
-        "larger({a}, {n})",
-        "larger({a}, {s})",
-        "fill({a})",
-        "scale({a}[1:], 0.5)",
-        "mix(u={a}, v={b})",
-    ),
-)
+LONGEST = 60  # elements
+NUMBER = (float, int, np.ndarray, np.generic)
 
 
 class Rejected(Exception):
     """NumPy refuses the statement, or a value leaves the range in which differences are trustworthy."""
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, NUMBER)
+
+
+def is_single(value: Any) -> bool:
+    return is_number(value) and np.ndim(value) == 0
+
+
+def is_index(value: Any) -> bool:
+    """Whole numbers that are small enough for the axes in use."""
+    return isinstance(value, np.ndarray | np.integer) and value.dtype.kind == "i" and np.all(np.abs(value) < 3)
 
 
 class Author:
@@ -230,26 +71,46 @@ class Author:
     def __init__(self, choose: Choose) -> None:
         self.choose = choose
         self.lines: list[str] = []
-        kinds = [self.one(SHAPES) for _ in range(1 + choose(3))]
-        self.parameters = ("x", "w", "v")[: len(kinds)]
-        types = [f"f64{kind}" if kind else self.one(("float", "f64", "f64[()]")) for kind in kinds]
-        self.header = f"# arguments: {'; '.join(types)}; seed {choose(1000)}"
+        kinds = [self.one(KINDS) for _ in range(1 + choose(3))] + [self.one(OTHERS) for _ in range(choose(3))]
+        self.parameters = ("x", "w", "v", "p", "q")[: len(kinds)]
+        self.header = f"# arguments: {'; '.join(kinds)}; seed {choose(1000)}"
+        self.part = ""
         self.scope: dict[str, Any] = {}
         self.execute()
 
     def one(self, options: Any) -> Any:
+        if not options:
+            raise Rejected
         return options[self.choose(len(options))]
 
     def text(self, body: list[str]) -> str:
         head = f"def f({', '.join(self.parameters)}):\n"
-        used = "".join(self.lines) + "".join(body)
+        used = "".join(self.lines) + "".join(body) + self.part
         helpers = [text for name, text in HELPERS.items() if re.search(rf"\b{name}\b", used)]
+        if re.search(r"\bpart\(", "".join(self.lines) + "".join(body)):
+            helpers.append(self.part)
         return "\n\n".join([self.header, *helpers, head + textwrap.indent("".join(body), "    ")])
 
     def write(self) -> str:
+        if self.choose(4) == 0:
+            self.part = self.helper()
         for _ in range(3 + self.choose(10)):
             self.attempt(self.statement())
         return self.text([*self.lines, f"return {self.result()}\n"])
+
+    def helper(self) -> str:
+        """A function of the first two arguments, with statements of its own."""
+        whole, self.parameters = self.parameters, self.parameters[:2] if len(self.parameters) > 1 else ("x", "w=0.5")
+        try:
+            for _ in range(1 + self.choose(4)):
+                self.attempt(self.statement())
+            body = "".join(self.lines) + f"return {self.expression(1)}\n"
+        finally:
+            self.parameters, self.lines = whole, []
+        self.execute()
+        return (
+            f"def part({', '.join(whole[:2] if len(whole) > 1 else ('x', 'w=0.5'))}):\n{textwrap.indent(body, '    ')}"
+        )
 
     def attempt(self, text: str) -> None:
         """Keep the statement if the program still runs with it."""
@@ -263,47 +124,45 @@ class Author:
         text = self.text([*self.lines, "return locals()\n"])
         try:
             with np.errstate(all="raise", under="ignore"), warnings.catch_warnings(action="error"):
-                scope = load(text)(*arguments_of(text))
+                scope = load(text)(*arguments_of(text)[: len(self.parameters)])
         except Exception as error:
             raise Rejected from error
         for value in scope.values():
-            if isinstance(value, float | np.ndarray | np.generic):
-                size, largest = np.size(value), np.max(np.abs(value), initial=0.0)
-                if size > 60 or not largest < LARGEST:
+            if is_number(value):
+                if np.size(value) > LONGEST or not np.max(np.abs(value), initial=0.0) < LARGEST:
                     raise Rejected
         self.scope = scope
 
     # -------------------------------------------------------------------------------------------------- statements
 
     def statement(self) -> str:
-        kinds = (self.assignment,) * 6 + (self.update,) * 5 + (self.alias,) * 2
-        kinds += (self.branch, self.loop, self.call, self.call, self.pair, self.accumulate, self.out, self.rows)
+        kinds = (self.assignment,) * 6 + (self.update,) * 6 + (self.alias,) * 3 + (self.listed,) * 3
+        kinds += (self.branch, self.loop, self.call, self.call, self.pair, self.accumulate, self.out, self.structured)
         return str(self.one(kinds)())
 
     def target(self) -> str:
-        return str(self.one(NAMES + tuple(self.parameters) if self.choose(4) == 0 else NAMES))
+        return str(self.one(NAMES + tuple(self.scope) if self.choose(4) == 0 else NAMES))
 
     def assignment(self) -> str:
         return f"{self.target()} = {self.expression(1 + self.choose(3))}\n"
 
     def alias(self) -> str:
-        form = self.one(("{a}", *ARRANGED[:12], *COPIES))
-        return f"{self.target()} = {self.fill(form, 0)}\n"
+        return f"{self.target()} = {self.fill(self.one(self.one((VIEWS, VIEWS, COPIES))), 0)}\n"
 
     def update(self) -> str:
-        name = self.array()
+        name = self.array() if self.choose(3) else self.fill(self.one(VIEWS), 0)
         operator = self.one(("=", "=", "+=", "-=", "*=", "/=", "**="))
         value = self.fill(self.one(ELEMENTS), 0) if self.choose(2) else self.expression(self.choose(2))
         if operator in ("/=", "**="):
             value = f"(1.5 + {value} ** 2)" if operator == "/=" else "2"
-        if operator != "=" and self.choose(3) == 0:
+        if operator != "=" and self.choose(3) == 0 and name.isidentifier():
             return f"{name} {operator} {value}\n"
-        index = self.fill(self.one(INDICES), 0).replace("i", "0") if self.choose(8) else "..."
+        index = self.fill(self.one(INDICES), 0) if self.choose(8) else "..."
         return f"{name}[{index}] {operator} {value}\n"
 
     def out(self) -> str:
         function = self.one(("np.add", "np.multiply", "np.subtract", "np.maximum"))
-        return f"{function}({self.expression(0)}, {self.expression(1)}, out={self.array()})\n"
+        return f"{function}({self.expression(0)}, {self.expression(1)}, out={self.fill(self.one(VIEWS[:20]), 0)})\n"
 
     def pair(self) -> str:
         form = self.one(("{0}, {1} = {2}, {3}", "{0} = {1} = {2}", "{0}, {1} = {1}, {0}"))
@@ -311,6 +170,12 @@ class Author:
 
     def accumulate(self) -> str:
         return f"{self.name()} {self.one(('+=', '-=', '*='))} {self.expression(self.choose(2))}\n"
+
+    def listed(self) -> str:
+        return self.fill(self.one(self.one((STATEMENTS, BLOCKS))), self.choose(2)).removesuffix("\n") + "\n"
+
+    def structured(self) -> str:
+        return f"{self.target()} = {self.fill(self.one(LOOPED), 0)}\n"
 
     def branch(self) -> str:
         condition = self.fill(self.one(TRUTHS), 0)
@@ -323,29 +188,21 @@ class Author:
         count = self.one(("range(3)", "range(2)", f"range({self.array()}.shape[0])", "(0, 2, 1)", "range(2, -1, -1)"))
         name = self.array()
         forms = (
-            *(
-                f"{name}[i] = {{a}}[i] * 0.5\n",
-                f"{name}[i] += {{s}}\n",
-                f"{name}[:, i] *= {{a}}[i]\n",
-                f"{name} = {name} * 0.9 + {{n}}\n",
-            ),
-            *(
-                f"{self.target()} = {{a}}[i] + {{n}}\n",
-                f"{name}[i] = np.sin({name}[i - 1]) + {{a}}[i]\n",
-                f"{name}[i] = {{a}}[-i].sum()\n",
-            ),
+            *(f"{name}[i] = {{a}}[i] * 0.5\n", f"{name}[i] += {{s}}\n", f"{name}[:, i] *= {{a}}[i]\n"),
+            *(f"{name} = {name} * 0.9 + {{n}}\n", f"{self.target()} = {{a}}[i] + {{n}}\n"),
+            *(f"{name}[i] = np.sin({name}[i - 1]) + {{a}}[i]\n", f"{name}[i] = {{a}}[-i].sum()\n"),
             *(f"{name} += 0.1 * np.cos({name})\n", f"if {{a}}[i].sum() > 0:\n    {name}[i] = 2 * {{a}}[i]\n"),
+            *(f"{self.target()} = {name}[i:]\n", self.statement() if self.choose(4) == 0 else f"{name}[i] *= i\n"),
         )
-        body = "".join(self.fill(self.one(forms), 0) for _ in range(1 + self.choose(2)))
+        body = "".join(form if form == forms[-1] else self.fill(form, 0) for form in self.several(forms))
         return f"for i in {count}:\n{textwrap.indent(body, '    ')}"
 
-    def rows(self) -> str:
-        row = self.fill(self.one(("np.tanh({a}[k])", "{a}[k] * {s}", "{a}[k] + {b}[0]", "{a}[k].sum() * k")), 0)
-        return f"rows = []\nfor k in range(2):\n    rows.append({row})\n{self.target()} = np.stack(rows)\n"
+    def several(self, options: Any) -> list[Any]:
+        return [self.one(options) for _ in range(1 + self.choose(2))]
 
     def block(self) -> str:
-        kinds = (self.assignment, self.update, self.alias, self.call, self.accumulate)
-        return textwrap.indent("".join(self.one(kinds)() for _ in range(1 + self.choose(2))), "    ")
+        kinds = (self.assignment, self.update, self.alias, self.call, self.accumulate, self.listed)
+        return textwrap.indent("".join(kind() for kind in self.several(kinds)), "    ")
 
     def call(self) -> str:
         form = self.fill(self.one(CALLS), 0)
@@ -353,26 +210,27 @@ class Author:
 
     def result(self) -> str:
         """A number that depends on much of what is alive, each part with a weight of its own."""
-        names = [n for n, v in self.scope.items() if isinstance(v, float | np.ndarray | np.generic)]
+        names = self.named(is_number)
         kept = [n for n in names if self.choose(4)] or names
         parts = []
         for place, name in enumerate(kept):
             weight = f"{0.3 + 0.2 * place:.1f}"
-            forms = ("np.sum({0} * {1})", "{1} * np.mean({0})", "np.sum(np.sin({1} * {0}))", "({0} * {1}).sum()")
-            form = self.one(forms[:3] if type(self.scope[name]) is float else forms)  # which has no methods
-            parts.append(form.format(name, weight))
+            forms = ("np.sum({0} * {1})", "np.sum(np.sin({1} * {0}))", "{1} * np.mean({0})", "({0} * {1}).sum()")
+            value = self.scope[name]
+            usable = 4 if is_array(value) and np.size(value) else 2  # numbers have no methods, and no items no mean
+            parts.append(self.one(forms[:usable]).format(name, weight))
         return " + ".join(parts)
 
     # ------------------------------------------------------------------------------------------------- expressions
 
     def named(self, wanted: Callable[[Any], bool]) -> list[str]:
-        return [name for name, value in self.scope.items() if wanted(value)]
+        return [name for name, value in self.scope.items() if wanted(value) and name != "_"]
 
     def name(self) -> str:
-        return str(self.one(self.named(lambda v: isinstance(v, float | np.ndarray | np.generic))))
+        return str(self.one(self.named(is_number)))
 
     def array(self) -> str:
-        return str(self.one(self.named(lambda v: isinstance(v, np.ndarray)) or [self.name()]))
+        return str(self.one(self.named(is_array) or [self.name()]))
 
     def expression(self, depth: int) -> str:
         if depth <= 0:
@@ -383,14 +241,20 @@ class Author:
     def fill(self, form: str, depth: int) -> str:
         """The form with operands; what has operators of its own is put in parentheses."""
         values: dict[str, str] = {}
-        for place in sorted(set(re.findall(r"\{(\w)\}", form))):
+        for place in sorted(set(re.findall(r"(?<!\{)\{(\w)\}", form))):
             if place == "n":
                 values[place] = self.one(NUMBERS)
             elif place == "i":
                 values[place] = self.one(("0", "-1", "1", "None"))
+            elif place in "vw":
+                values[place] = self.array()
+            elif place == "r":
+                values[place] = self.target()
+            elif place == "k":
+                values[place] = self.one((*self.named(is_index), "[0, 2]", "[1, 1, 0]", "np.array([0, 1])"))
             elif place == "s":
-                single = self.named(lambda v: np.ndim(v) == 0 and isinstance(v, float | np.generic))
-                values[place] = self.one(single) if single and self.choose(2) else self.fill(self.one(ELEMENTS[:-2]), 0)
+                single = self.named(is_single)
+                values[place] = self.one(single) if single and self.choose(2) else self.fill(self.one(ELEMENTS[:7]), 0)
             elif place == "m":
                 values[place] = self.fill(self.one(CONDITIONS), 0)
             else:
@@ -399,17 +263,59 @@ class Author:
         return form.format(**values)
 
 
-def arguments_of(text: str) -> list[Any]:
-    """The arguments that the first line describes, the same at each call."""
+# ------------------------------------------------------------------------------------------------------- arguments
+
+
+Change = Callable[[int, Any], Any]  # the number of an argument and what was drawn for it -> other numbers
+
+
+def arguments_of(text: str, change: Change = lambda number, drawn: drawn, layout: str = "") -> list[Any]:
+    """The arguments that the first line describes, the same at each call; with other numbers, in other memory."""
     *types, seed = text.splitlines()[0].removeprefix("# arguments: ").split("; ")
     random = np.random.default_rng(int(seed.removeprefix("seed ")))
-    return [argument(type_, random) for type_ in types]
+    arguments: list[Any] = []
+    for number, type_ in enumerate(types):
+        if type_ in ("same", "part"):  # the first argument again, or memory of it
+            first = arguments[0]
+            arguments.append(first if type_ == "same" or np.ndim(first) == 0 else first[::-1])
+        else:
+            arguments.append(argument(type_, random, lambda drawn, k=number: change(k, drawn), layout))
+    return arguments
 
 
-def argument(type_: str, random: np.random.Generator) -> Any:
-    shape = tuple(int(n) for n in re.findall(r"\d+", type_.removeprefix("f64")))
-    drawn = random.uniform(0.3, 1.4, shape) * random.choice([-1.0, 1.0], shape, p=[0.4, 0.6])
-    return float(drawn) if type_ == "float" else np.float64(drawn) if type_ == "f64" else np.array(drawn)
+def argument(type_: str, random: np.random.Generator, change: Callable[[Any], Any], layout: str) -> Any:
+    """`f64[3, 4] F`: a dtype, a shape (none: a number) and a layout."""
+    matched = re.fullmatch(r"(\w+?)(\[.*\])?( .)?", type_)
+    assert matched
+    dtype, written, known = matched.groups()
+    shape = tuple(int(n) for n in re.findall(r"\d+", written or ""))
+    if dtype in ("i64", "int"):
+        drawn = random.integers(0, 3, shape)
+    elif dtype == "bool":
+        drawn = random.uniform(size=shape) > 0.4
+    else:
+        drawn = random.uniform(0.3, 1.4, shape) * random.choice([-1.0, 1.0], shape, p=[0.4, 0.6])
+    drawn = change(drawn)
+    if written is None:
+        kinds = {"float": float, "int": int, "bool": bool, "f64": np.float64, "f32": np.float32, "i64": np.int64}
+        return kinds[dtype](drawn)
+    drawn = np.array(drawn, dtype=np.float32) if dtype == "f32" else np.array(drawn)
+    return laid_out(drawn, layout or (known or " C")[1])
+
+
+def laid_out(array: Any, layout: str) -> Any:
+    """The numbers in other memory: Fortran's order, transposed, backwards, with gaps, or one row again and again."""
+    if array.ndim == 0 or layout == "C":
+        return array.copy()
+    if layout == "F":
+        return np.asfortranarray(array).copy("F")
+    if layout == "T":
+        return np.moveaxis(np.moveaxis(array, 0, -1).copy(), -1, 0)
+    if layout == "-":
+        return array[::-1].copy()[::-1]
+    if layout == "/":
+        return np.repeat(array, 2, axis=-1)[..., ::2]
+    return np.broadcast_to(array[:1].copy(), array.shape)
 
 
 def load(text: str) -> Callable[..., Any]:
@@ -417,6 +323,7 @@ def load(text: str) -> Callable[..., Any]:
     file = "<program>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     scope: dict[str, Any] = {"np": np}
+    scope |= {name: getattr(tapeless, name) for name in ("scan", "fori_loop", "while_loop", "cond")}
     exec(compile(text, file, "exec"), scope)
     function: Callable[..., Any] = scope["f"]
     return function

@@ -200,7 +200,7 @@ def test_a_nan_count_misses_each_time():
 
 
 def test_the_truth_of_an_array():
-    with pytest.raises(ValueError, match=r"(?s)ambiguous.*test_branches\.py.*Try: a\.any\(\)"):
+    with pytest.raises(ValueError, match=r"(?s)ambiguous.*test_branches\.py.*Try: \(x > 0\)\.any\(\)"):
         grad(lambda x: x.sum() if x > 0 else x[0])(X)
 
 
@@ -218,14 +218,9 @@ LEAVING = {
     "f-string": lambda x: len(f"{x[0]}") * x[0],
     "str": lambda x: len(str(x)) * x[0],
     "percent": lambda x: len("%s" % x[0]) * x[0],  # noqa: UP031
-    "np.float64": lambda x: np.float64(x[0]) * x[1],
-    "np.vectorize": lambda x: np.vectorize(lambda t: t * t)(x).sum(),
-    "np.fromiter": lambda x: np.fromiter((v * v for v in x), float).sum(),
-    "ndarray.dot": lambda x: np.linspace(0, 1, 4).dot(x),
     "a key": lambda x: {x[0]: 1.0}[x[0]] * x[1],
     "a set": lambda x: len(set(x)) * x[0],
     "tobytes": lambda x: len(x.tobytes()) * x[0],
-    "flags": lambda x: x[0] * x.flags.c_contiguous,
     "hasattr": lambda x: x[0] * hasattr(x, "tobytes"),
     "type is": lambda x: x[0] * (2 if type(x) is np.ndarray else 3),
     "type in": lambda x: x[0] * (2 if type(x[0]) in (float, np.float64) else 3),
@@ -248,7 +243,7 @@ def test_what_would_lose_the_derivative_is_refused(case):
 
 
 def test_a_python_float_that_leaves():
-    with pytest.raises(TapelessError, match=r"(?s)float\(\).*math\.sin\(x\).*Try: the NumPy function"):
+    with pytest.raises(TapelessError, match=r"(?s)math\.sin\(x\).*Try: np\.sin\(x\)"):
         grad(lambda x: math.sin(x))(1.5)
 
 

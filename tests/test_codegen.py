@@ -132,7 +132,7 @@ def test_precedence(build: Callable[..., Any], text: str) -> None:
         (np.float32(0.5), "np.float32(0.5)"),
         (np.float32(-0.5), "np.float32(-0.5)"),
         (np.int8(-3), "np.int8(-3)"),
-        (np.bool_(True), "bool(True)"),
+        (np.bool_(True), "np.bool_(True)"),
         (np.complex64(1 - 2j), "np.complex64(complex(1.0, -2.0))"),
     ],
     ids=repr,

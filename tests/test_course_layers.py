@@ -10,6 +10,7 @@ import pytest
 from course import RNG, A, G, agrees, array, backward_of, close
 
 from tapeless import grad, nn
+from tapeless.nn.sizes import sizes_of
 
 # ------------------------------------------------------------------------------------------------------ layers
 
@@ -209,11 +210,11 @@ def test_conv2d(how: dict[str, Any]) -> None:
 
     # The adjoint is two convolutions: input with cotangent, and cotangent with the kernel rotated by 180 degrees.
     program = grad(f, argnums=(0, 1)).lower(x, w).as_text("adjoint")
-    lines = [line for line in program.splitlines() if "= conv2d" in line]
+    lines = [line for line in program.splitlines() if "= convolution" in line]
     assert len(lines) == 3, program
     assert program.count("= flip") == 1
     assert re.search(r"= flip.*\bw\b.*axis=\(2, 3\)|= flip.*axis=\(2, 3\).*\bw\b", program), program
-    spread = nn._pair(how.get("stride", 1), "stride", 1)
+    spread = sizes_of(how.get("stride", 1), "stride", 1, 2)
     assert sum(f"spread={spread}" in line for line in lines) >= 1  # the cotangent, dilated by the stride
 
 
@@ -268,7 +269,8 @@ def test_avg_pool() -> None:
 
 
 POOLINGS = [
-    {"size": 2}, {"size": 3, "stride": 2}, {"size": (2, 3), "stride": 1}, {"size": 3, "stride": 2, "padding": 1},
+    {"kernel_size": 2}, {"kernel_size": 3, "stride": 2}, {"kernel_size": (2, 3), "stride": 1},
+    {"kernel_size": 3, "stride": 2, "padding": 1},
 ]  # fmt: skip
 
 

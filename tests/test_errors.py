@@ -45,11 +45,11 @@ def an_object(x):
 
 
 def unknown_function(x):
-    return np.apply_over_axes(np.sum, x, [0]).sum()
+    return x.sum() * len(np.array2string(x))
 
 
 def unknown_keyword(x):
-    return np.sum(x, where=x > 0)
+    return np.add(x, 1.0, signature="dd->d").sum()
 
 
 def unknown_ufunc(x):
@@ -57,17 +57,17 @@ def unknown_ufunc(x):
 
 
 def unknown_method(x):
-    return np.add.reduceat(x, [0, 1]).sum()
+    y = x * 2
+    np.spacing.at(y, [0])
+    return y.sum()
+
+
+OUTSIDE = np.zeros(3)
 
 
 def plain_target(x):
-    out = np.linspace(0, 1, 3)
-    np.multiply(x, 2, out=out)
-    return out.sum()
-
-
-def fortran_order(x):
-    return x.reshape((3, 1), order="F").sum()
+    np.multiply(x, 2, out=OUTSIDE)
+    return OUTSIDE.sum()
 
 
 def unhashable(x):
@@ -92,7 +92,7 @@ def truth(x):
 
 REFUSED = [
     float_of, a_matrix, objects, unknown_function, unknown_keyword, unknown_ufunc, unknown_method,
-    plain_target, fortran_order, unhashable, digits, draws, the_type,
+    plain_target, unhashable, digits, draws, the_type,
 ]  # fmt: skip
 
 
@@ -193,7 +193,7 @@ def test_a_refusal_that_the_function_catches_is_raised_all_the_same():
 
 def test_a_refusal_in_one_call_does_not_spoil_the_next():
     def f(x, bad):
-        return np.linspace(0, 1, 3).__iadd__(x).sum() if bad else x.sum()
+        return OUTSIDE.__iadd__(x).sum() if bad else x.sum()
 
     g = grad(f)
     for _ in range(2):

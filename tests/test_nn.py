@@ -141,7 +141,7 @@ def test_the_source_speaks_of_the_users_line_and_names() -> None:
     assert "hidden = np.maximum(" in g.source
     assert "pooled = windows.max(axis=(3, 5))" in g.source
     assert "pooled = nn.max_pool2d(hidden, 2)\n" in g.source  # the comment above its backward block
-    assert "conv2d(x, w, stride=(2, 2))" in g.source
+    assert "convolution(x, w, stride=2)" in g.source
 
 
 @pytest.mark.parametrize("pool", [nn.max_pool2d, nn.avg_pool2d])

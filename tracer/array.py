@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,17 +10,19 @@ import numpy as np
 from ..ir.aliasing import is_cell
 from ..ir.builder import Value
 from ..ir.indexing import full_index
-from ..ir.op import BY_CALLABLE, BY_NAME, Op
+from ..ir.op import BY_CALLABLE, BY_NAME
 from ..ir.ops.elementwise import astype
 from ..ir.ops.indexing import getitem, index_add, set_item
 from ..ir.types import ArrayType
 from .conversions import Conversions
+from .detached import detached
 from .errors import TracingError, UnsupportedError, explain
-from .indexing import added_dims, encode_index, places_of_mask
+from .indexing import added_dims, computed_entries, encode_index, places_of_mask
 from .likeness import ArrayLikeness, Likeness, NumberLikeness, ScalarLikeness
-from .operators import InPlaceOperators, Operators
+from .memory import InMemory
+from .operators import Operators
 from .place import Place, Root, View
-from .site import called_name, is_user_code
+from .storing import Stored
 from .trace import ACTIVE, Trace
 
 
@@ -49,8 +50,8 @@ class Tracer(Likeness, Conversions, Operators):
 
     def _value(self) -> Value:
         """The current value, in the trace that this stand-in was made in."""
-        self._home.check_open()
         place = self._place
+        self._home.check_open(place)
         if isinstance(place, View) and place.stale():
             self._settle(place)
         return place.read()
@@ -65,7 +66,7 @@ class Tracer(Likeness, Conversions, Operators):
 
     @property
     def _type(self) -> ArrayType:
-        return self._place.read().type
+        return self._place.type
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -91,57 +92,30 @@ class Tracer(Likeness, Conversions, Operators):
     def nbytes(self) -> int:
         return self.size * self.itemsize
 
-    def __repr__(self) -> str:
-        if self._home.closed:
-            return "<traced value of a call that has ended>"
-        return f"<traced {self._type}>"
-
-    def __str__(self) -> str:
-        frame = sys._getframe(1)
-        if self._home.closed or not is_user_code(frame.f_code) or called_name(frame) == "print":
-            return repr(self)
-        return format(self)
-
-    def __format__(self, spec: str) -> str:
-        if self._home.closed:
-            return repr(self)
-        raise TracingError(
-            explain(
-                "a traced value has no digits to print",
-                self._trace.origin(),
-                "print(x) to see its type, or return the value with has_aux=True",
-                "formatting",
-            )
-        )
-
     # ---------------------------------------------------------------------------------------------- NumPy
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from .dispatch import call_ufunc
 
+        self._home.check_open(self._place)
         return call_ufunc(self._trace, ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from .dispatch import call_function
 
+        self._home.check_open(self._place)
         return call_function(self._trace, func, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        raise TracingError(
-            explain(
-                "a traced value was about to be turned into a plain array, which would lose its derivative",
-                self._trace.origin(),
-                "np.stack([...]) for a list of values, or a NumPy function that tapeless records",
-                "detached-values",
-            )
-        )
+        self._home.check_open(self._place)
+        raise detached("np.asarray()", self._trace.origin())
 
     # ------------------------------------------------------------------------------------------ operators
 
     def _binary(self, ufunc: np.ufunc, left: Any, right: Any) -> Any:
         for other in (left, right):
             if not isinstance(other, Tracer | int | float | complex | np.generic | np.ndarray):
-                if isinstance(other, list | tuple):
+                if isinstance(other, list | tuple | range):
                     continue
                 return NotImplemented
         trace = self._trace
@@ -157,6 +131,10 @@ class Tracer(Likeness, Conversions, Operators):
         return np.transpose(self)  # type: ignore[call-overload]
 
     @property
+    def mT(self) -> Any:
+        return np.matrix_transpose(self)  # type: ignore[call-overload]
+
+    @property
     def real(self) -> Any:
         if self.dtype.kind != "c":
             return ArrayTracer(self._trace, self._place) if self.ndim else self
@@ -168,10 +146,15 @@ class Tracer(Likeness, Conversions, Operators):
 
     @property
     def flat(self) -> Any:
-        flat: Any = np.reshape(self, -1)  # type: ignore[call-overload]
-        if isinstance(flat._place, View):
-            flat._place.decided = True  # it writes through, whatever the layout
-        return flat
+        return flat_of(self, np.reshape(self, -1))  # type: ignore[call-overload]
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        given = lift(self._trace, value)
+        if given.size == self.size or not given.ndim:
+            self[...] = np.reshape(wrap(self._trace, given), self.shape) if given.ndim else value  # type: ignore[index]
+        else:
+            np.put(self, range(self.size), value)  # type: ignore[call-overload,arg-type]
 
     def astype(
         self, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
@@ -185,15 +168,24 @@ class Tracer(Likeness, Conversions, Operators):
         if value.dtype == wanted and not copy:
             return self
         made = self._trace.emit(astype, value, dtype=wanted)
-        return wrap(
-            self._trace, made, contiguous=order == "C" and self.ndim > 0, like=self._place if self.ndim else None
-        )
+        laid = wrap(self._trace, made, like=self._place if self.ndim else None)
+        return laid.copy(order) if order != "K" and self.ndim > 1 else laid
 
     def copy(self, order: str = "C") -> Any:
         """A buffer of its own with the same value."""
-        if order != "C" and self.ndim > 1:  # the layout decides what a reshape of the copy shares
+        if order == "A" and self.ndim > 1 and not self._place.contiguous:
+            order = "F" if self._trace.layout(self._place).flags.fnc else "C"
+        if order == "F" and self.ndim > 1:
+            return self.T.copy().T
+        if order == "K" and self.ndim > 1:  # the layout decides what a reshape of the copy shares
             return wrap(self._trace, self._here(), like=self._place)
-        return wrap(self._trace, self._here(), contiguous=self.ndim > 0 or isinstance(self, CellTracer))
+        value = self._here()
+        if self.ndim > 1 and not self._place.contiguous:
+            value = self._trace.emit(BY_NAME["copy"], value)  # what is computed from it lies as the copy does
+        made = wrap(self._trace, value, contiguous=self.ndim > 0 or isinstance(self, CellTracer))
+        if isinstance(made, ArrayTracer):
+            made._note_owner()
+        return made
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -202,7 +194,8 @@ class Tracer(Likeness, Conversions, Operators):
         return self.copy()
 
     def conj(self) -> Any:
-        return self._unary(np.conjugate)
+        """The conjugate; real arrays are their own, where np.conjugate makes a copy."""
+        return self._unary(np.conjugate) if self.dtype.kind == "c" else self
 
     conjugate = conj
 
@@ -215,6 +208,12 @@ class Tracer(Likeness, Conversions, Operators):
         wanted = axes[0] if len(axes) == 1 else axes or None
         return np.transpose(self, wanted)  # type: ignore[call-overload]
 
+    def clip(self, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
+        return np.clip(self, min, max, out, **kwargs)  # type: ignore[call-overload]
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        return np.compress(condition, self, axis, out)  # type: ignore[call-overload]
+
     def flatten(self, order: str = "C") -> Any:
         return np.ravel(self, order=order).copy()  # type: ignore[call-overload]
 
@@ -225,7 +224,7 @@ class ScalarTracer(ScalarLikeness, Tracer):
     __slots__ = ()
 
     def __new__(cls, trace: Trace, place: Place) -> ScalarTracer:
-        return object.__new__(NumberTracer if cls is ScalarTracer and place.read().type.weak else cls)
+        return object.__new__(NumberTracer if cls is ScalarTracer and place.type.weak else cls)
 
     def is_integer(self) -> bool:
         """Whether the number is whole: a branch."""
@@ -237,8 +236,18 @@ class NumberTracer(NumberLikeness, ScalarTracer):
 
     __slots__ = ()
 
+    def _binary(self, ufunc: np.ufunc, left: Any, right: Any) -> Any:
+        if ufunc is np.power:
+            self._check_real(left, right)
+        else:
+            self._check_division(ufunc, left, right)
+        result = super()._binary(ufunc, left, right)
+        if self._trace.decides and isinstance(result, NumberTracer) and result.dtype.kind == "b":
+            return bool(result)
+        return result
 
-class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
+
+class ArrayTracer(ArrayLikeness, InMemory, Stored, Tracer):
     """The stand-in for an array of at least one dimension."""
 
     __slots__ = ()
@@ -258,6 +267,8 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
         index, arrays = encode_index(trace, self.shape, key)
         if any(a.dtype.kind == "b" for a in arrays):
             index, arrays = places_of_mask(trace, self.shape, index, arrays)
+        if arrays and all(isinstance(e, ScalarTracer) and not isinstance(e, CellTracer) for e in computed_entries(key)):
+            return self._view("getitem", arrays=arrays, index=index)
         if arrays:
             return wrap(trace, trace.emit(getitem, self._here(), *arrays, index=index))
         added = added_dims(index, self.ndim)
@@ -265,122 +276,126 @@ class ArrayTracer(ArrayLikeness, Tracer, InPlaceOperators):
             return self._view("expand_dims", axis=added)
         return self._view("getitem", index=index)
 
-    def _view(self, op: str, flat: bool = False, **params: Any) -> Any:
+    def _view(self, op: str, flat: bool = False, arrays: Sequence[Value] = (), **params: Any) -> Any:
         """A view; its first read is recorded here, where the user wrote it."""
         trace = self._trace
         if trace is not self._home:
-            return wrap(trace, trace.emit(BY_NAME[op], self._here(), **params))
+            return wrap(trace, trace.emit(BY_NAME[op], self._here(), *arrays, **params))
         self._value()
         trace.check_open()
         scalar = op == "getitem" and Ellipsis not in params["index"]
         if op == "getitem" and not scalar and self.ndim == sum(isinstance(e, int) for e in params["index"]):
             params["index"] = full_index(params["index"], self.ndim, ())
-        place = View(self._place, op, flat, **params)
-        value = trace.emit(BY_NAME[op], self._place.read(), **params)
+        place = View(self._place, op, flat, arrays, **params)
+        value = trace.emit(BY_NAME[op], self._place.read(), *arrays, **params)
         place._value, place._seen = value, place.root.version
         if value.ndim == 0:
+            if not scalar:
+                return CellTracer(trace, place)
             constant = trace.constant(value)
-            if constant is not None:
-                return constant
-            return ScalarTracer(trace, Root(value)) if scalar else CellTracer(trace, place)
+            return ScalarTracer(trace, Root(value)) if constant is None else constant
         return ArrayTracer(trace, place)
 
     def __setitem__(self, key: Any, item: Any) -> None:
         trace = self._trace
         index, arrays = encode_index(trace, self.shape, key)
-        if isinstance(item, ArrayTracer | CellTracer) and isinstance(item._place, View) and not arrays:
-            view, full = item._place, full_index(index, self.ndim, ())
-            if view.parent is self._place and view.op == "getitem" and view.params["index"] in (index, full):
+        if isinstance(item, ArrayTracer | CellTracer) and isinstance(item._place, View):
+            view, full = item._place, full_index(index, self.ndim, [a.type for a in arrays])
+            same = [a.atom for a in view.arrays] == [a.atom for a in arrays]
+            if same and view.parent is self._place and view.op == "getitem" and view.params["index"] in (index, full):
                 return  # `y[i] += t` writes the view y[i], then assigns it to y[i]
         value = lift(trace, item)
         if value.ndim and any(a.dtype.kind == "b" for a in arrays):
             index, arrays = places_of_mask(trace, self.shape, index, arrays)
         self.write_through(set_item, value, *arrays, index=index)
 
-    def _check_home(self) -> None:
-        """Only what the body of a loop made itself may be written there; the rest is carried."""
-        if self._trace is not self._home:
-            raise TracingError(
-                explain(
-                    "the body of a structured loop writes into an array from outside of it",
-                    self._trace.origin(),
-                    "make the array part of the carry, and return the changed copy",
-                    "loops",
-                )
-            )
+    real: Any = Tracer.__dict__["real"].setter(lambda self, item: self._set_part("real", item))
+    imag: Any = Tracer.__dict__["imag"].setter(lambda self, item: self._set_part("imag", item))
 
-    def write_through(self, op: Op, item: Value, *arrays: Value, **params: Any) -> None:
-        """Write into the place, with NumPy's cast to the dtype that is there."""
-        trace = self._home
-        self._check_home()
-        old = self._value()
-        if isinstance(self._place, View):
-            self._settle(self._place)
-        if (item.dtype != old.dtype and not item.type.weak) or (
-            item.type.weak and item.dtype.kind in "fc" and old.dtype.kind in "iub"
-        ):
-            item = trace.emit(astype, item, dtype=old.dtype)
-        new = trace.emit(op, old, item, *arrays, **params)
-        if isinstance(old.atom, type(new.atom)) and old.atom.name:  # type: ignore[union-attr]
-            trace.name(new, old.atom.name)  # type: ignore[union-attr]
-        self._place.write(new)
-
-    def _in_place(self, ufunc: np.ufunc, other: Any) -> Any:
-        trace = self._home
-        self._check_home()
-        old = self._value()
-        result = trace.emit(BY_CALLABLE[ufunc], old, lift(trace, other))
-        if result.shape != old.shape:
-            raise ValueError(
-                f"non-broadcastable output operand with shape {old.shape} "
-                f"doesn't match the broadcast shape {result.shape}"
-            )
-        if not np.can_cast(result.dtype, old.dtype, casting="same_kind"):
-            raise TypeError(
-                f"Cannot cast ufunc '{ufunc.__name__}' output from {result.dtype!r} to {old.dtype!r} "
-                "with casting rule 'same_kind'"
-            )
-        if result.dtype != old.dtype:
-            result = trace.emit(astype, result, dtype=old.dtype)
-        if isinstance(self._place, View):
-            self._settle(self._place)
-        self._place.write(result)
-        return self
-
-    def fill(self, value: Any) -> None:
-        self[...] = value
+    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
+        np.put(self, indices, values, mode)  # type: ignore[call-overload,arg-type]
 
 
-class CellTracer(ArrayLikeness, ScalarTracer, InPlaceOperators):
+class FlatTracer(ArrayTracer):
+    """The stand-in for `x.flat`: it writes through, whatever the layout, and what is read of it is a copy."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return found.copy() if isinstance(found, ArrayTracer) else found
+
+    def copy(self, order: str = "C") -> Any:
+        return wrap(self._trace, self._here(), contiguous=True)
+
+
+def flat_of(x: Tracer, vector: Any) -> Any:
+    """The flat iterator of x, of which `vector` is the reshape to one dimension."""
+    if isinstance(vector._place, View) and vector._place is not x._place:
+        vector._place.decided = True
+    return FlatTracer(x._trace, vector._place)
+
+
+class CellTracer(ArrayLikeness, Stored, ScalarTracer):
     """The stand-in for a 0-d array, `x[..., 0]` or an argument: an operator like += writes into it."""
 
     __slots__ = ()
-    _in_place: Any = ArrayTracer._in_place
-    _check_home: Any = ArrayTracer._check_home
     _view: Any = ArrayTracer._view
 
     def __getitem__(self, key: Any) -> Any:
+        if self._is_condition(key):
+            return self._as_vector()[_as_mask(key)]
+        if isinstance(key, tuple) and key and all(k is None or k is Ellipsis for k in key):
+            return np.reshape(self, (1,) * key.count(None))  # type: ignore[call-overload]
         self._check_key(key)
         if key is None:
-            return np.reshape(self, (1,))  # type: ignore[call-overload]
+            return self._as_vector()
         return wrap(self._trace, self._here()) if isinstance(key, tuple) else CellTracer(self._trace, self._place)
 
     def __setitem__(self, key: Any, item: Any) -> None:
+        if self._is_condition(key):
+            self._as_vector()[_as_mask(key)] = item
+            return
+        if key is None:
+            self._as_vector()[...] = item
+            return
         self._check_key(key)
-        self._check_home()
         value, old = lift(self._trace, item), self._value()
-        if value.ndim:
+        if value.size != 1:
             raise ValueError("setting an array element with a sequence.")
-        self._place.write(self._trace.emit(astype, value, dtype=old.dtype) if value.type != old.type else value)
+        if value.ndim:
+            value = self._trace.emit(BY_NAME["reshape"], value, shape=())
+        self.store(self._trace.emit(astype, value, dtype=old.dtype) if value.type != old.type else value)
+
+    @staticmethod
+    def _is_condition(key: Any) -> bool:
+        key = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+        return isinstance(key, bool | np.bool_) or (isinstance(key, Tracer) and not key.ndim and key.dtype.kind == "b")
+
+    def _as_vector(self) -> Any:
+        """The view of length 1."""
+        vector = self._view("reshape", shape=(1,))
+        vector._place.decided = True
+        return vector
 
     def _check_key(self, key: Any) -> None:
         if isinstance(key, int | slice) or (isinstance(key, tuple) and key):
             raise IndexError("too many indices for array: array is 0-dimensional")
         if key is not None and key is not Ellipsis and not (isinstance(key, tuple) and not key):
             cause = "this index into a 0-d array is not supported"
-            raise UnsupportedError(explain(cause, self._trace.origin(), "x.reshape(1), and index that", "unsupported"))
+            raise UnsupportedError(explain(cause, self._trace.origin(), "x.reshape(1)[index]", "unsupported"))
 
-    fill = ArrayTracer.fill
+    def __iter__(self) -> NoReturn:
+        raise TypeError("iteration over a 0-d array")
+
+    def __len__(self) -> NoReturn:
+        raise TypeError("len() of unsized object")
+
+
+def _as_mask(condition: Any) -> Any:
+    """The condition that chooses the element of a 0-d array, as a mask of length 1."""
+    condition = condition[0] if isinstance(condition, tuple) else condition
+    return np.reshape(condition, (1,)) if isinstance(condition, Tracer) else [bool(condition)]
 
 
 def wrap(trace: Trace, value: Value, contiguous: bool = False, like: Place | None = None) -> Any:
@@ -389,14 +404,17 @@ def wrap(trace: Trace, value: Value, contiguous: bool = False, like: Place | Non
     The buffer lies in C order if `contiguous`, or as the place `like`; else as the operation that made it decides.
     """
     if value.ndim:
-        return ArrayTracer(trace, Root(value, contiguous, like))
+        made = ArrayTracer(trace, Root(value, contiguous, like))
+        if like is not None and like.root.first.atom is not value.atom:
+            made._note_owner()
+        return made
     if contiguous:
         return CellTracer(trace, Root(value, contiguous))
     constant = trace.constant(value)
     if constant is not None:
         return constant
-    made = trace.builder.definition(value)
-    return (CellTracer if made is not None and is_cell(made) else ScalarTracer)(trace, Root(value))
+    equation = trace.builder.definition(value)
+    return (CellTracer if equation is not None and is_cell(equation) else ScalarTracer)(trace, Root(value))
 
 
 def lift(trace: Trace, item: Any) -> Value:
@@ -405,19 +423,24 @@ def lift(trace: Trace, item: Any) -> Value:
         if item._home is not trace:
             if trace.is_inside(item._home):
                 return trace.take_from(item._home, item._value())
-            item._home.check_open()
+            item._home.check_open(item._place)
             raise TracingError(
-                explain("a traced value of another function's trace was used", trace.origin(), anchor="leaks")
+                explain(
+                    "a traced value of another function's trace was used",
+                    trace.origin(),
+                    "f(x, value): pass the value as an argument of the function that uses it",
+                    "leaks",
+                )
             )
         return item._value()
     if type(item) is np.ndarray:
         return trace.capture(item)
     if isinstance(item, np.ndarray):
         trace.check_array(item)
-    if isinstance(item, list | tuple):
+    if isinstance(item, list | tuple | range):
         from .creation import array_of
 
-        return array_of(trace, item)
+        return array_of(trace, list(item) if isinstance(item, range) else item)
     try:
         return trace.builder.value(item)
     except TypeError:
@@ -425,7 +448,7 @@ def lift(trace: Trace, item: Any) -> Value:
             explain(
                 f"a {type(item).__name__} cannot be an operand of an array operation",
                 trace.origin(),
-                "pass numbers or arrays",
+                "np.array(list(values)), x.value, or None left out: operands are numbers and arrays",
                 "operands",
             )
         ) from None
@@ -442,47 +465,15 @@ def _method(name: str) -> Any:
     return method
 
 
-for _name in [
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "clip",
-    "cumsum",
-    "cumprod",
-    "diagonal",
-    "dot",
-    "max",
-    "mean",
-    "min",
-    "prod",
-    "ptp",
-    "repeat",
-    "round",
-    "squeeze",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "trace",
-    "var",
-    "ravel",
-    "nonzero",
-    "argsort",
-    "searchsorted",
-    "compress",
-    "choose",
-]:
+_METHODS = """
+    all any argmax argmin cumsum cumprod diagonal dot max mean min prod ptp repeat round squeeze std sum
+    swapaxes take trace var ravel nonzero argsort argpartition searchsorted choose
+"""
+for _name in _METHODS.split():
     if hasattr(np.empty(1), _name):  # NumPy 2 has no .ptp
         setattr(Tracer, _name, _method(_name))
 
 
-def _sort_in_place(self: ArrayTracer, axis: int = -1, kind: Any = None, order: Any = None) -> None:
-    """Sort the array itself."""
-    self[...] = np.sort(self, axis=axis)  # type: ignore[call-overload]
-
-
-ArrayTracer.sort = _sort_in_place  # type: ignore[attr-defined]
 for _kind, _name in ((ArrayTracer, "array"), (CellTracer, "array"), (ScalarTracer, "scalar"), (NumberTracer, "number")):
     _kind.__name__ = f"traced {_name}"  # as Python's own messages call it
 __all__ = ["ArrayTracer", "ScalarTracer", "Tracer", "index_add", "lift", "wrap"]

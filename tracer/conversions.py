@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import operator
+import re
+import sys
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ..ir.op import BY_NAME
-from ..ir.ops.elementwise import python_number
+from ..ir.ops.elementwise import adds_up_squares, equal, less, not_equal, python_number
+from .detached import detached
 from .errors import TracingError, explain
+from .site import called_name, handles_errors, is_user_code
+
+_DIVISIONS: dict[np.ufunc, Any] = {
+    np.divide: operator.truediv,
+    np.floor_divide: operator.floordiv,
+    np.remainder: operator.mod,
+}
+_RAISES = re.compile(r"(^|: ?)(raise|assert)\b")
 
 
 class Conversions:
@@ -16,7 +28,10 @@ class Conversions:
 
     __slots__ = ()
     _trace: Any
+    _home: Any
+    _place: Any
     _here: Any
+    _type: Any
     dtype: Any
     ndim: Any
     shape: Any
@@ -30,7 +45,7 @@ class Conversions:
                     explain(
                         "the truth value of an array with more than one element is ambiguous",
                         self._trace.origin(),
-                        "a.any() or a.all(), or np.where(condition, a, b)",
+                        "(x > 0).any() or (x > 0).all(), or np.where(x > 0, a, b) to choose element by element",
                         "ambiguous-truth",
                     )
                 )
@@ -38,10 +53,12 @@ class Conversions:
         return self._trace.number(value, what)
 
     def __bool__(self) -> bool:
+        if self.size == 1 and self.dtype.kind != "b":  # the guard is about the truth, not about the number
+            return bool(self._trace.number(self._trace.emit(not_equal, self._here(), 0), "the truth of a condition"))
         return bool(self._single("the truth of a condition"))
 
     def __index__(self) -> int:
-        if self.dtype.kind not in "iub" or self.ndim:
+        if self.dtype.kind not in "iub" or self.ndim or (self.dtype.kind == "b" and not self._type.weak):
             raise TypeError("only integer scalar arrays can be converted to a scalar index")
         return int(self._single("an integer"))
 
@@ -64,14 +81,8 @@ class Conversions:
         return self._whole("ceil")
 
     def _detached(self, what: str) -> NoReturn:
-        raise TracingError(
-            explain(
-                f"{what} takes a traced value out of the program, which would lose its derivative",
-                self._trace.origin(),
-                "the NumPy function of the same name (np.exp instead of math.exp), and x itself instead of float(x)",
-                "detached-values",
-            )
-        )
+        self._home.check_open(self._place)
+        raise detached(what, self._trace.origin())
 
     def __float__(self) -> float:
         if self.dtype.kind in "biu":
@@ -86,15 +97,85 @@ class Conversions:
             return self._whole("rint")
         self._detached("round()")
 
+    def _check_real(self, base: Any, exponent: Any) -> None:
+        """Refuse a negative Python float to the power of a fraction, which is a complex number: a guard."""
+        whole = type(exponent) in (int, float) and exponent == exponent // 1
+        written = type(base) in (int, float)  # and no stand-in, which says that it is a float
+        if whole or self.dtype.kind == "c" or (written and base >= 0):
+            return
+        value = self._trace.builder.value(base) if written else base._here()
+        if not value.type.weak or value.dtype.kind != "f" or adds_up_squares(value):
+            return
+        negative = self._trace.emit(less, value, 0)
+        if self._trace.is_known(negative) and self._trace.number(negative, "the sign of a base"):
+            if type(exponent) not in (int, float) and bool(exponent % 1 == 0):
+                return
+            raise TracingError(
+                explain(
+                    "a negative Python float to the power of a fraction is a complex number",
+                    self._trace.origin(),
+                    "np.abs(x) ** p, or x as an array for nan as NumPy has it",
+                    "operands",
+                )
+            )
+
+    def _check_division(self, ufunc: np.ufunc, left: Any, right: Any) -> None:
+        """Raise what Python raises for a division by zero, where the function may catch it; guarded if it may."""
+        divide = _DIVISIONS.get(ufunc)
+        if divide is None or type(right) in (int, float) or isinstance(right, np.generic):
+            return
+        other = self._trace.builder.value(left) if type(left) in (int, float) else left._here()
+        divisor = right._here()
+        if (
+            not (other.type.weak and divisor.type.weak)
+            or divisor.dtype.kind == "c"
+            or not self._trace.is_known(divisor)
+        ):
+            return
+        if not self._trace.concrete(divisor)[0] or handles_errors():
+            zero = self._trace.emit(equal, divisor, 0)
+            if self._trace.number(zero, "a divisor"):
+                divide(1.0, 0.0)
+
+    def __repr__(self) -> str:
+        if self._home.closed:
+            return "<traced value of a call that has ended>"
+        return f"<traced {self._type}>"
+
+    def __str__(self) -> str:
+        frame = sys._getframe(1)
+        if self._home.closed or not is_user_code(frame.f_code) or called_name(frame) == "print":
+            return repr(self)
+        return format(self)
+
+    def __format__(self, spec: str) -> str:
+        if self._home.closed:
+            return repr(self)
+        origin, value = self._trace.origin(), self._here()
+        refusal = TracingError(
+            explain(
+                "a traced value has no digits to print",
+                origin,
+                "print(x) to see its type, or return the value with has_aux=True",
+                "formatting",
+            )
+        )
+        if origin is not None and _RAISES.search(origin.statement) and self._trace.is_known(value):
+            return format(self._trace.concrete(value)[0], spec)  # the refusal comes up if the function still returns
+        raise refusal
+
     def item(self, *args: Any) -> Any:
         """The element as a Python number, weak in promotions: still traced."""
         from .array import wrap
 
+        if args and not self.ndim and args in ((0,), (-1,), ((),)):
+            args = ()
         if args:
             if len(args) == 1 and self.ndim > 1 and not isinstance(args[0], tuple):
                 args = np.unravel_index(int(args[0]), self.shape)
             element = self[args[0] if len(args) == 1 else tuple(args)]  # type: ignore[index]
             return element.item()
+        self._home.check_open(self._place)
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
         if self.dtype.kind in "biu":

@@ -13,25 +13,19 @@ from ..ir.builder import Value
 from ..ir.op import BY_CALLABLE, Op
 from ..ir.ops.compositions import COMPOSITIONS
 from ..ir.ops.elementwise import astype, where
-from ..ir.ops.indexing import index_add
-from ..ir.ops.reduction import max_, min_, prod, sum_
+from ..ir.ops.rounding import PAIRS
 from ..ir.ops.shape import broadcast_to
 from ..ir.program import Var
-from ..ir.types import broadcast_shapes, type_of
-from .array import ArrayTracer, Tracer, lift, wrap
-from .errors import TracingError, UnsupportedError, explain
-from .functions import FUNCTIONS
+from ..ir.types import PYTHON_TYPE, broadcast_shapes, type_of
+from .array import Tracer, lift, wrap
+from .functions import FUNCTIONS, check_target
+from .functions.reducing import METHODS
+from .functions.special import special_ufunc
+from .refusals import refuse, refuse_case
 from .trace import Trace
+from .unbuffered import at, left_out
 
-_REDUCTIONS: dict[Any, Op] = {np.add: sum_, np.multiply: prod, np.maximum: max_, np.minimum: min_}
 _NO_VALUE = np._NoValue  # type: ignore[attr-defined]
-
-
-def refuse(trace: Trace, what: str, reason: str = "", fix: str = "") -> UnsupportedError:
-    """The error for something in NumPy that is not supported."""
-    cause = f"{what} is not supported by tapeless" + (f": {reason}" if reason else "")
-    fix = fix or "say it with other NumPy functions, or call it outside and pass the result in as an argument"
-    return UnsupportedError(explain(cause, trace.origin(), fix, "unsupported"))
 
 
 # ---------------------------------------------------------------------------------------------------------- ufuncs
@@ -42,32 +36,69 @@ def call_ufunc(trace: Trace, ufunc: np.ufunc, method: str, inputs: tuple[Any, ..
     out = kwargs.pop("out", None)
     mask = kwargs.pop("where", True)
     dtype = kwargs.pop("dtype", None)
-    kwargs.pop("casting", None)
+    casting = kwargs.pop("casting", None)
     if kwargs.get("order") in ("K", "C", None):
         kwargs.pop("order", None)
-    if method == "reduce" and ufunc in _REDUCTIONS:
-        return _reduce(trace, ufunc, inputs[0], kwargs, out, mask, dtype)
+    if method in METHODS:
+        if mask is not True:
+            kwargs["where"] = mask
+        return METHODS[method](trace, ufunc, *inputs, dtype=dtype, out=out, **kwargs)
     if method == "outer" and ufunc.nin == 2 and not kwargs:
         a, b = (lift(trace, x) for x in inputs)
         left = np.reshape(wrap(trace, a), (*a.shape, *[1] * b.ndim))
-        return call_ufunc(trace, ufunc, "__call__", (left, wrap(trace, b)), {})
-    if method == "at" and ufunc in (np.add, np.subtract) and not kwargs:
-        return _at(trace, ufunc, *inputs)
+        asked = {"out": out, "dtype": dtype, "casting": casting or "same_kind"}
+        return call_ufunc(trace, ufunc, "__call__", (left, wrap(trace, b)), {**asked, "where": mask})
+    if method == "at" and not kwargs and ufunc.nout == 1:
+        check_target(trace, inputs[0], f"np.{ufunc.__name__}.at")
+        return at(trace, ufunc, *inputs)
     if method != "__call__":
         raise refuse(trace, f"np.{ufunc.__name__}.{method}")
+    if kwargs and ufunc in FUNCTIONS and dtype is None and mask is True:
+        return FUNCTIONS[ufunc](trace, *inputs, out=out, **kwargs)
     if kwargs:
         raise refuse(trace, f"the keyword {next(iter(kwargs))!r} of np.{ufunc.__name__}")
     operands = [lift(trace, x) for x in inputs]
+    if ufunc in PAIRS and dtype is None:
+        outs = out if out is not None else (None, None)
+        if all(o.type.weak for o in operands):
+            operands = [_strong(trace, o) for o in operands]
+        results = zip(PAIRS[ufunc](*operands), outs, strict=True)
+        return tuple(_deliver(trace, result, one, mask, ufunc.__name__) for result, one in results)
     op = BY_CALLABLE.get(ufunc)
     if op is None and ufunc not in COMPOSITIONS:
-        raise refuse(trace, f"np.{ufunc.__name__}")
+        op = special_ufunc(trace, ufunc)
+        if op is None:
+            raise refuse(trace, f"np.{ufunc.__name__}")
+    if op is not None and op.several:
+        return _several(trace, op, operands, out, mask, dtype)
     if op is not None and op.infer(*(o.type for o in operands)).weak:
         operands = [_strong(trace, o) for o in operands]
-    if dtype is not None:
-        wanted = np.dtype(dtype)
-        operands = [trace.emit(astype, o, dtype=wanted) for o in operands]
+    if dtype is not None or casting is not None:
+        taken = _dtypes_taken(ufunc, operands, dtype, casting or "same_kind")
+        operands = [trace.emit(astype, o, dtype=d) if dtype else o for o, d in zip(operands, taken, strict=False)]
+    if mask is not True and out is not None:
+        operands = left_out(trace, ufunc, operands, mask)
     result = trace.emit(op, *operands) if op is not None else COMPOSITIONS[ufunc](*operands)
     return _deliver(trace, result, out, mask, ufunc.__name__)
+
+
+def _dtypes_taken(ufunc: np.ufunc, operands: Sequence[Value], dtype: Any, casting: Any) -> tuple[np.dtype[Any], ...]:
+    """What the ufunc converts its operands to, or NumPy's error where the casting forbids it."""
+    given = [PYTHON_TYPE[o.dtype.kind] if o.type.weak and o.dtype.kind != "b" else o.dtype for o in operands]
+    asked: dict[str, Any] = {"casting": casting}
+    if dtype is not None:
+        asked["signature"] = (*[None] * ufunc.nin, *[np.dtype(dtype)] * ufunc.nout)
+    taken: tuple[np.dtype[Any], ...] = ufunc.resolve_dtypes((*given, *[None] * ufunc.nout), **asked)  # type: ignore[arg-type]
+    return taken
+
+
+def _several(trace: Trace, op: Op, operands: list[Value], out: Any, mask: Any, dtype: Any) -> tuple[Any, ...]:
+    """The results of a ufunc of SciPy that has several."""
+    if dtype is not None:
+        operands = [trace.emit(astype, o, dtype=np.dtype(dtype)) for o in operands]
+    outs = out if out is not None else (None,) * len(op.results)
+    results = zip(trace.emit(op, *operands), outs, strict=True)
+    return tuple(_deliver(trace, result, one, mask, op.name) for result, one in results)
 
 
 def _strong(trace: Trace, value: Value) -> Value:
@@ -102,42 +133,8 @@ def _deliver(trace: Trace, result: Value, out: Any, mask: Any, name: str) -> Any
         raise TypeError(f"Cannot cast ufunc {name!r} output from {result.dtype!r} to {out.dtype!r}")
     if result.dtype != out.dtype:
         result = trace.emit(astype, result, dtype=out.dtype)
-    out._place.write(result)
+    out.store(result)
     return out
-
-
-def check_target(trace: Trace, target: Any, what: str) -> None:
-    """Writing a traced value into a plain array would detach it."""
-    if not isinstance(target, ArrayTracer):
-        raise TracingError(
-            explain(
-                f"{what}: a traced value cannot be written into an array that was made outside of the trace",
-                trace.origin(),
-                "make the array inside the function, with np.zeros(...) or x.copy()",
-                "writes-into-plain-arrays",
-            )
-        )
-
-
-def _reduce(trace: Trace, ufunc: np.ufunc, x: Any, kwargs: dict[str, Any], out: Any, mask: Any, dtype: Any) -> Any:
-    keywords = {"axis": static(kwargs.pop("axis", 0)), "keepdims": bool(kwargs.pop("keepdims", False))}
-    if kwargs.pop("initial", _NO_VALUE) is not _NO_VALUE:
-        raise refuse(trace, f"the keyword 'initial' of np.{ufunc.__name__}.reduce")
-    if mask is not True:
-        raise refuse(trace, f"the keyword 'where' of np.{ufunc.__name__}.reduce")
-    value = lift(trace, x)
-    if dtype is not None:
-        value = trace.emit(astype, value, dtype=np.dtype(dtype))
-    return _deliver(trace, trace.emit(_REDUCTIONS[ufunc], value, **keywords), out, True, ufunc.__name__)
-
-
-def _at(trace: Trace, ufunc: np.ufunc, target: Any, key: Any, amount: Any) -> None:
-    from .indexing import encode_index
-
-    check_target(trace, target, f"np.{ufunc.__name__}.at")
-    index, arrays = encode_index(trace, target.shape, key)
-    value = lift(trace, amount)
-    target.write_through(index_add, value if ufunc is np.add else -value, *arrays, index=index)
 
 
 def apply(op: Op, *operands: Any, **params: Any) -> Any:
@@ -163,7 +160,14 @@ def call_function(trace: Trace, func: Any, args: tuple[Any, ...], kwargs: dict[s
     name = function_name(func)
     if meaning is None:
         raise refuse(trace, name)
+    return answer(trace, func, name, meaning, args, kwargs)
+
+
+def answer(trace: Trace, func: Any, name: str, meaning: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record a call of `func`, which the errors call `name`, as an operation or a composition."""
     operands, keywords, out = bind(trace, func, name, meaning, args, kwargs)
+    if not isinstance(func, np.ufunc) and not all(o is None or o.type.weak for o in operands):
+        operands = [_strong(trace, o) if o is not None and o.type.weak else o for o in operands]  # np.asarray(2.0)
     if keywords.get("axis") in (0, -1) and "keepdims" in getattr(meaning, "keywords", ()) and not operands[0].ndim:
         keywords["axis"] = None  # NumPy reduces a number along an axis that it lacks
     if isinstance(meaning, Op):
@@ -181,8 +185,11 @@ def compose(trace: Trace, meaning: Callable[..., Any], operands: Sequence[Any], 
 
     site = current_site()
     trace.builder.origin = site.origin if site else None
-    result = meaning(*operands, **keywords)
-    if site is not None and site.name and isinstance(result, Value):
+    try:
+        result = meaning(*operands, **keywords)
+    except NotImplementedError as error:
+        raise refuse_case(trace, error) from None
+    if site is not None and site.name and isinstance(result, Value) and trace.names_steps:
         trace.name(result, site.name)
     return result
 
@@ -255,6 +262,9 @@ def bind(
 def static(value: Any) -> Any:
     """A keyword's value in a hashable, plain form; traced values are refused by __index__ and __bool__ as needed."""
     if isinstance(value, Tracer):
+        if value.dtype.kind in "fc":  # its derivative would be lost
+            cause = f"a traced {value.dtype} as a keyword of a NumPy function"
+            raise refuse(value._trace, cause, "it decides what is computed", "a number of the code, or an int argument")
         return value.__index__() if value.dtype.kind in "iu" else bool(value)
     if isinstance(value, np.bool_ | bool):
         return bool(value)

@@ -6,23 +6,27 @@ import datetime
 import os
 import random
 import secrets
+import threading
 import time
 import types
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..ir.program import Origin
 from .errors import TracingError, explain
-from .site import place_of, type_test
+from .interception import intercepts
+from .site import mentioned_at, place_of, type_test
+from .trace import ACTIVE, Trace
 
 _KINDS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
 _NAMES = [f"{kind}{suffix}" for kind in _KINDS for suffix in ("", "_ns")]
 _CLOCKS: list[Any] = [getattr(time, name) for name in _NAMES if hasattr(time, name)]
-_CLOCKS += [os.urandom, uuid.uuid1, uuid.uuid4]
+_CLOCKS += [time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime]
+_CLOCKS += [os.urandom, uuid.uuid1, uuid.uuid4, random.SystemRandom]
 _NOW = {"now", "today", "utcnow"}
 _GENERATORS = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)
 _GLOBAL = np.random.mtrand._rand  # type: ignore[attr-defined]
@@ -31,7 +35,7 @@ _FRESH = {"default_rng", "RandomState", "SeedSequence", "Generator", "PCG64", "M
 
 def is_generator(value: Any) -> bool:
     """Whether it draws random numbers."""
-    return isinstance(value, _GENERATORS)
+    return isinstance(value, _GENERATORS) and not isinstance(value, random.SystemRandom)
 
 
 def check_outer(
@@ -46,16 +50,19 @@ def check_outer(
         chain = chain[1:]
     if value is np.random and not (chain and chain[0] in _FRESH):
         return [(shown, _GLOBAL)]
+    if value is random and chain[:1] == ("SystemRandom",):
+        value = random.SystemRandom
     if value is random and not (chain and chain[0] == "Random"):
         return [(shown, random._inst)]  # type: ignore[attr-defined]
     clock = value is secrets or any(value is one for one in _CLOCKS)
+    clock = clock or isinstance(value, random.SystemRandom)
     clock = clock or (isinstance(value, type) and issubclass(value, datetime.date) and bool(_NOW.intersection(chain)))
     if clock:
         raise TracingError(
             explain(
                 f"the function reads {shown}, which gives something else on each call and would be frozen",
                 place_of(code, line),
-                f"pass the value in: f(x, {'now' if 'time' in shown else 'draw'}), with {shown}(...) called outside",
+                f"f(x, {'now' if 'time' in shown else 'draw'}), with {shown}(...) called before the call",
                 "draws-and-clocks",
             )
         )
@@ -64,7 +71,7 @@ def check_outer(
             explain(
                 f"the function reads from {shown}, a {type(value).__name__} that gives something else on each call",
                 place_of(code, line),
-                "pass the values in as an argument, or keep them in a list",
+                f"f(x, next({name})): pass the value in, or list({name}) before the function is traced",
                 "draws-and-clocks",
             )
         )
@@ -100,13 +107,14 @@ def _state(generator: Any) -> Any:
 
 
 @contextmanager
-def draws_refused(generators: list[tuple[str, Any]], origin: Origin | None) -> Iterator[None]:
+def draws_refused(generators: list[tuple[str, Any]], code: types.CodeType | None) -> Iterator[None]:
     """Raise if one of the generators around the function was drawn from while it was traced."""
     before = [_state(generator) for _, generator in generators]
-    yield
+    with _seeds_required():
+        yield
     for (name, generator), state in zip(generators, before, strict=True):
         if _state(generator) != state:
-            raise frozen_draw(f"drew random numbers from {name}", origin)
+            raise frozen_draw(f"drew random numbers from {name}", mentioned_at(code, name))
 
 
 def frozen_draw(what: str, origin: Origin | None) -> TracingError:
@@ -119,3 +127,50 @@ def frozen_draw(what: str, origin: Origin | None) -> TracingError:
             "draws-and-clocks",
         )
     )
+
+
+_seed = random.Random.seed
+_lock = threading.Lock()
+_users = 0
+
+
+def _seed_required(self: random.Random, a: Any = None, version: int = 2) -> None:
+    """Seeds a random.Random, which without a seed would draw the same in every later call."""
+    trace = ACTIVE.get()
+    if a is None and trace is not None:
+        raise frozen_draw("made a random generator without a seed", trace.origin())
+    _seed(self, a, version)
+
+
+@contextmanager
+def _seeds_required() -> Iterator[None]:
+    """While at least one trace is running, in whatever thread."""
+    global _users
+    with _lock:
+        _users += 1
+        random.Random.seed = _seed_required  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0:
+                random.Random.seed = _seed  # type: ignore[method-assign]
+
+
+@intercepts("numpy", "load", "loadtxt", "genfromtxt", "fromfile", "fromregex")
+def _refuse_file(trace: Trace, *args: Any, **kwargs: Any) -> NoReturn:
+    """What is in a file may be something else in a later call."""
+    raise TracingError(
+        explain(
+            "the function reads a file, and what is in it now would be frozen into the compiled gradient",
+            trace.origin(),
+            "f(x, data) with data read from the file before the call",
+            "draws-and-clocks",
+        )
+    )
+
+
+@intercepts("builtins", "open")
+def _refuse_reading(trace: Trace, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+    return _refuse_file(trace) if "r" in mode or "+" in mode else NotImplemented

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import string
+from typing import Any
 
 
 def explicit_subscripts(subscripts: str, ranks: list[int]) -> str:
@@ -31,3 +33,9 @@ def explicit_subscripts(subscripts: str, ranks: list[int]) -> str:
     elif "..." in output:
         output = output.replace("...", batch)
     return f"{','.join(written)}->{output}"
+
+
+def listed_subscripts(places: Any) -> str:
+    """`[0, Ellipsis, 1]` as `A...B`."""
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    return "".join("..." if place is Ellipsis else letters[operator.index(place)] for place in places)

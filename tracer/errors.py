@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
 
 from ..ir.program import Origin
 
@@ -13,15 +16,34 @@ def explain(cause: str, origin: Origin | None = None, fix: str = "", anchor: str
     """The message of every error: cause, place, expression, `Try:` line and the page that says more."""
     lines = [cause]
     if origin is not None:
-        place = f"  in {origin.function} at {origin.file}:{origin.line}"
-        lines.append(f"{place}:  {origin.statement}" if origin.statement else place)
-        if origin.expression and origin.expression != origin.statement:
-            lines.append(f"  expression: {origin.expression}")
+        lines.append(place(origin))
     if fix:
         lines.append(f"  Try: {fix}")
     if anchor:
         lines.append(f"  See docs/errors.md#{anchor}")
     return "\n".join(lines)
+
+
+def place(origin: Origin) -> str:
+    """Where it happened: file, line and statement, and the expression within it."""
+    where = f"  in {origin.function} at {origin.file}:{origin.line}"
+    lines = [f"{where}:  {origin.statement}" if origin.statement else where]
+    if origin.expression and origin.expression != origin.statement:
+        lines.append(f"  expression: {origin.expression}")
+    return "\n".join(lines)
+
+
+def dtype_fix(name: str, dtype: np.dtype[Any]) -> str:
+    """What to write instead of an array that cannot be traced for its dtype."""
+    if dtype.names:
+        return f"{name}[{dtype.names[0]!r}], one field of the records"
+    if dtype.kind in "mM":
+        unit = np.datetime_data(dtype)[0]
+        since = f"{name} - {name}[0]" if dtype.kind == "M" else name
+        return f"({since}) / np.timedelta64(1, {unit if unit != 'generic' else 's'!r})"
+    if dtype.kind in "USTV":
+        return f"{name}.tolist(): a list of strings is passed on as it is"
+    return f"{name}.astype(float)"
 
 
 class TapelessError(Exception):
@@ -43,6 +65,10 @@ REFUSALS: ContextVar[list[Refusal] | None] = ContextVar("tapeless_refusals", def
 
 class TracingError(Refusal, TypeError):
     """The function does something with a traced value that cannot be recorded."""
+
+
+class DetachedError(TracingError):
+    """Compiled code asked a stand-in for an array."""
 
 
 class UnsupportedError(Refusal, NotImplementedError):

@@ -16,10 +16,21 @@ from ..ir.program import Origin
 from ..ir.types import ArrayType, type_of
 from . import dispatch  # whose tables name NumPy's functions, before any of them is replaced
 from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift
-from .creation import creation_recorded
+from .creation import entropy_refused
 from .draws import draws_refused
-from .errors import GradientError, TracingError, explain, refusals_are_final
+from .errors import (
+    DetachedError,
+    GradientError,
+    LeakedTracerError,
+    TracingError,
+    dtype_fix,
+    explain,
+    refusals_are_final,
+)
+from .interception import find_intercepted, intercepted
+from .mistakes import in_numpys_words
 from .place import Root
+from .site import called_at
 from .state import Snapshot, snapshot
 from .structure import Structure, flatten, unflatten
 from .trace import ACTIVE, Trace, tracing
@@ -89,6 +100,18 @@ def record(
     signature; with `abstract`, leaves of the values are ArrayTypes. Raises what the function raises, and
     TracingError where it does something that cannot be recorded.
     """
+    try:
+        return _record(function, parameters, abstract, second_look=False)
+    except DetachedError as detached:  # a plain array may have met a stand-in in compiled code
+        try:
+            return _record(function, parameters, abstract, second_look=True)
+        except Exception:
+            raise TracingError(*detached.args).with_traceback(detached.__traceback__) from None
+
+
+def _record(
+    function: Callable[..., Any], parameters: Sequence[tuple[str, str, Any]], abstract: bool, second_look: bool
+) -> Recording:
     trace = Trace()
     arguments: list[Argument] = []
     call = Call()
@@ -97,9 +120,18 @@ def record(
         standins, argument = _standins(trace, name, leaves, structure, abstract)
         arguments.append(argument)
         call.add(name, kind, unflatten(structure, iter(standins)))
-    around = snapshot(function, parameters)
+    find_intercepted()
+    around = snapshot(function, parameters, second_look)
+    trace.decides = around.decides
     origin = function_origin(function)
-    with tracing(trace), creation_recorded(), refusals_are_final(), draws_refused(around.generators, origin):
+    with (
+        in_numpys_words(),
+        tracing(trace),
+        intercepted(around.intercepted),
+        entropy_refused(),
+        refusals_are_final(),
+        draws_refused(around.generators, getattr(inspect.unwrap(function), "__code__", None)),
+    ):
         result = function(*call.positional, **call.keywords)
         leaves, structure = flatten(result)
         values = [_result(trace, leaf) for leaf in leaves]
@@ -118,8 +150,7 @@ def _standins(
             _check_leaf(leaf, path)
         type_ = leaf.type if isinstance(leaf, AbstractLeaf) else type_of(leaf)
         value = trace.input(type_, leaf_name(path), None if isinstance(leaf, AbstractLeaf) else leaf)
-        contiguous = isinstance(leaf, np.ndarray) and leaf.flags.c_contiguous
-        root = Root(value, contiguous and leaf.ndim < 2)
+        root = Root(value, not value.ndim)
         trace.roots[value.atom] = root
         cell = isinstance(leaf, np.ndarray)
         standins.append((ArrayTracer if type_.ndim else CellTracer if cell else ScalarTracer)(trace, root))
@@ -140,21 +171,23 @@ class AbstractLeaf:
 def _check_leaf(leaf: Any, path: str) -> None:
     """Refuse what looks like an array but means something else, by name."""
     if isinstance(leaf, Tracer):
-        leaf._trace.check_open()
+        leaf._home.check_open(leaf._place)
     if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
         raise TracingError(
             explain(
                 f"the argument {path} is a {type(leaf).__module__}.{type(leaf).__qualname__}, not a plain array",
-                fix=f"np.asarray({path})",
-                anchor="array-subclasses",
+                called_at(),
+                f"np.asarray({path})" if not isinstance(leaf, np.ma.MaskedArray) else f"{path}.filled(0)",
+                "array-subclasses",
             )
         )
     try:
         type_of(leaf)
     except TypeError as error:
-        raise TracingError(
-            explain(f"the argument {path} cannot be traced: {error}", fix=f"{path}.astype(float)", anchor="dtypes")
-        ) from None
+        dtype = getattr(leaf, "dtype", None)
+        cause = f"the argument {path} cannot be traced: it is an array of dtype {dtype}" if dtype else str(error)
+        fix = dtype_fix(path, np.dtype(dtype)) if dtype else f"float({path})"
+        raise TracingError(explain(cause, called_at(), fix, "dtypes")) from None
 
 
 def leaf_name(path: str) -> str:
@@ -171,9 +204,16 @@ def _result(trace: Trace, leaf: Any) -> Value:
     """A result of the function; also a plain number or array is one."""
     try:
         return lift(trace, leaf)
+    except LeakedTracerError:
+        raise
     except TypeError as error:
         raise GradientError(
-            explain(f"the function returned something that is not a number or an array: {error}")
+            explain(
+                f"the function returned something that is not a number or an array: {error}",
+                called_at(),
+                "return np.sum(out), one number",
+                "outputs",
+            )
         ) from None
 
 

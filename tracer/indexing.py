@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..ir.builder import Value
-from ..ir.indexing import SLOT, Index, Slice, encode_entry, full_index
+from ..ir.indexing import SLOT, Index, Slice, encode_entry, full_index, indexed_shape
 from ..ir.ops.masks import mask_places
 from ..ir.ops.reduction import count_nonzero
 from .errors import UnsupportedError, explain
@@ -44,7 +45,16 @@ def encode_index(trace: Trace, shape: tuple[int, ...], key: Any) -> tuple[Index,
                 raise IndexError(
                     "only integers, slices (`:`), ellipsis (`...`), None and integer or boolean arrays index an array"
                 ) from None
+    if any(a.dtype.kind == "b" for a in arrays):
+        indexed_shape(shape, tuple(index), [a.type for a in arrays])  # a mask has the shape of what it chooses from
     return tuple(index), arrays
+
+
+def computed_entries(key: Any) -> Iterator[Any]:
+    """The entries of an index that are not known numbers, slices, None or the ellipsis."""
+    entries = key if isinstance(key, tuple) else (key,)
+    basic = (int, np.integer, slice, type(None), type(Ellipsis))
+    return (e for e in entries if isinstance(e, bool) or not isinstance(e, basic))
 
 
 def added_dims(index: Index, ndim: int) -> tuple[int, ...]:
@@ -78,9 +88,8 @@ def places_of_mask(
             found.append(array)
             continue
         if not array.ndim:
-            raise UnsupportedError(
-                explain("a single condition as an index is not supported", trace.origin(), "if c: ...")
-            )
+            cause = "a single condition as an index is not supported"
+            raise UnsupportedError(explain(cause, trace.origin(), "np.where(c, x, 0)", "unsupported"))
         count = trace.number(
             trace.emit_unnamed(count_nonzero, array, axis=None, keepdims=False), "the number of true entries"
         )

@@ -21,7 +21,7 @@ _PYTHON_NAMES = {kind: frozenset(dir(python)) for kind, python in PYTHON_TYPE.it
 _HINTS = {
     "view": "x.copy() for a copy, or x[...] for a view",
     "resize": "np.resize(x, shape), or x[:n].copy()",
-    "tobytes": "do this outside of the function",
+    "tobytes": "x.tobytes() outside of the function",
     "base": "x.copy() where a fresh array is needed",
 }
 
@@ -32,7 +32,6 @@ _ASSIGNMENTS = {
     "strides": "x.reshape(...), x.T or a slice",
     "real": "z = value + 1j * z.imag",
     "imag": "z = z.real + 1j * value",
-    "flat": "x[...] = value",
 }
 
 
@@ -41,23 +40,35 @@ class Likeness:
 
     __slots__ = ()
     _trace: Any
+    _type: Any
+    _here: Any
+    _home: Any
+    _place: Any
     _names: frozenset[str] = _ARRAY_NAMES
 
     def __getattr__(self, name: str) -> Any:
         """Only for names that are not defined: what the value itself would have is refused by name."""
         if name in type(self)._names:
+            from .refusals import REFUSED
+
+            reason = REFUSED.get(f"ndarray.{name}", "")
             raise UnsupportedError(
                 explain(
-                    f"the attribute .{name} of an array is not supported by tapeless",
+                    f"the attribute .{name} of an array is not supported by tapeless{': ' * bool(reason)}{reason}",
                     self._trace.origin(),
-                    _HINTS.get(name, f"do without .{name} in the function, or pass what it gives as an argument"),
+                    _HINTS.get(name, f"f(x, {name}) with {name} = x.{name} taken outside of the function"),
                     "unsupported",
                 )
             )
-        raise AttributeError(f"{self.__class__.__name__!r} object has no attribute {name!r}")
+        kind = self.__class__
+        shown = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        raise AttributeError(f"{shown!r} object has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _ASSIGNMENTS:
+        if name == "shape" and not is_user_code(sys._getframe(1).f_code):  # NumPy's own text, of its own array
+            seen: Any = np.reshape(self, value)  # type: ignore[call-overload]
+            name, value = "_place", seen._place
+        if name in _ASSIGNMENTS and not (name in ("real", "imag") and self._type.shape):
             cause = f"assigning to .{name} of a traced array is not supported"
             raise UnsupportedError(explain(cause, self._trace.origin(), _ASSIGNMENTS[name], "unsupported"))
         object.__setattr__(self, name, value)
@@ -65,12 +76,14 @@ class Likeness:
     def __hash__(self) -> int:
         if self.__class__ is np.ndarray:  # type: ignore[comparison-overlap]
             raise TypeError("unhashable type: 'numpy.ndarray'")
+        if self._type.dtype.kind in "iub":
+            return hash(self._trace.number(self._here(), "an integer"))
         self._refuse("the hash of a traced value (a key of a dict, an element of a set) depends on its digits")
 
     def _refuse(self, cause: str) -> NoReturn:
-        raise TracingError(
-            explain(cause, self._trace.origin(), "a key that does not depend on the arguments", "detached-values")
-        )
+        self._home.check_open(self._place)
+        fix = "table[n] with a plain number or string n, or np.where(x == value, a, b)"
+        raise TracingError(explain(cause, self._trace.origin(), fix, "detached-values"))
 
 
 class ArrayLikeness(Likeness):

@@ -21,6 +21,7 @@ from ..ir.types import ArrayType, result_dtype
 from .array import ArrayTracer, ScalarTracer, lift, wrap
 from .errors import TracingError, explain
 from .place import Root
+from .site import called_at
 from .structure import Structure, flatten, unflatten
 from .trace import ACTIVE, Trace, tracing
 
@@ -31,6 +32,7 @@ class InnerTrace(Trace):
     def __init__(self, outer: Trace) -> None:
         super().__init__()
         self.outer = outer
+        self.decides = outer.decides
         self.outside: list[Value] = []  # in the order of builder.captures
         self._taken: dict[Var, Value] = {}
 
@@ -97,6 +99,15 @@ def _cast(trace: Trace, value: Value, type_: ArrayType) -> Value:
             explain(
                 f"the carry of a loop changes its shape from {type_.shape} to {value.shape}",
                 trace.origin(),
+                f"a carry of shape {value.shape} from the start, or c.reshape({type_.shape}) at the end of the body",
+                "loops",
+            )
+        )
+    if value.dtype.kind == "b" and type_.dtype.kind != "b":  # True + True is True in the first round, and 2.0 as floats
+        raise TracingError(
+            explain(
+                f"the carry of a loop changes its dtype from bool to {type_.dtype}",
+                trace.origin(),
                 "keep every part of the carry at one shape and dtype",
                 "loops",
             )
@@ -125,7 +136,7 @@ def _check_structure(trace: Trace, before: Structure, after: Structure) -> None:
             explain(
                 "the body of a loop must return a carry of the structure that it takes",
                 trace.origin(),
-                "return the carry as it came in, changed only in its numbers",
+                "return (a, b) where the carry is (a, b): as it came in, changed only in its numbers",
                 "loops",
             )
         )
@@ -164,7 +175,12 @@ def scan(
         inner, results, returned = _record(trace, "body", f, groups)
         if returned.kind != "tuple" or len(returned.children) != 2:
             raise TracingError(
-                explain("the body of scan must return a pair (carry, y)", trace.origin(), anchor="loops")
+                explain(
+                    "the body of scan must return a pair (carry, y)",
+                    trace.origin(),
+                    "return carry, None where nothing is collected",
+                    "loops",
+                )
             )
         _check_structure(trace, carry_structure, returned.children[0])
         settled = _settled(types, results[: len(state)])
@@ -188,20 +204,31 @@ def _length(leaves: list[Any], length: int | None) -> int:
     lengths = {np.shape(leaf)[0] for leaf in leaves} | ({int(length)} if length is not None else set())
     if len(lengths) != 1:
         raise ValueError(
-            explain(f"scan needs one length, got {sorted(lengths) or 'none'}", fix="xs of equal length, or length=n")
+            explain(
+                f"scan needs one length, got {' and '.join(map(str, sorted(lengths))) or 'none'}",
+                called_at(),
+                "xs[:n] of equal lengths" if lengths else "scan(f, init, xs) or scan(f, init, length=n)",
+                "loops",
+            )
         )
     return int(lengths.pop())
+
+
+def _own(values: Any) -> Any:
+    """The same in memory of its own: a round's writes reach nothing outside, with a trace or without."""
+    leaves, structure = flatten(values, numbers=True)
+    return unflatten(structure, iter([leaf.copy("K") if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]))
 
 
 def _plain_scan(f: Any, carry: Any, leaves: list[Any], structure: Structure, n: int, reverse: bool) -> tuple[Any, Any]:
     collected: list[Any] = [None] * n
     shape: Structure | None = None
     for i in reversed(range(n)) if reverse else range(n):
-        carry, y = f(carry, unflatten(structure, iter([leaf[i] for leaf in leaves])))
+        carry, y = f(_own(carry), _own(unflatten(structure, iter([leaf[i] for leaf in leaves]))))
         collected[i], shape = flatten(y)
     if shape is None:
-        return carry, None
-    return carry, unflatten(shape, iter([np.stack(column) for column in zip(*collected, strict=True)]))
+        return _own(carry), None
+    return _own(carry), unflatten(shape, iter([np.stack(column) for column in zip(*collected, strict=True)]))
 
 
 def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any) -> Any:
@@ -209,8 +236,8 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
     trace = ACTIVE.get()
     if trace is None:
         for i in range(lower, upper):
-            init = body(i, init)
-        return init
+            init = body(np.int64(i), _own(init))  # as the elements of the arange that is recorded
+        return _own(init)
     counts = wrap(trace, trace.emit(arange, start=int(lower), stop=max(int(lower), int(upper)), step=1))
     return scan(lambda carry, i: (body(i, carry), None), init, counts)[0]
 
@@ -220,8 +247,8 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     trace = ACTIVE.get()
     if trace is None:
         while cond(init):
-            init = body(init)
-        return init
+            init = body(_own(init))
+        return _own(init)
     state, structure = _carry(trace, init)
     types = [v.type for v in state]
     for _ in range(3):
@@ -239,7 +266,12 @@ def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any
     tester, test_results, _ = _record(trace, "test", cond, [(structure, types, _names(state, "carry"))])
     if len(test_results) != 1 or test_results[0].size != 1:
         raise TracingError(
-            explain("the condition of while_loop must be one truth value", trace.origin(), anchor="loops")
+            explain(
+                "the condition of while_loop must be one truth value",
+                trace.origin(),
+                "np.all(c < limit) or np.any(c < limit)",
+                "loops",
+            )
         )
     test = _program(tester, "test", test_results)
     state = [_cast(trace, v, t) for v, t in zip(state, types, strict=True)]
@@ -254,7 +286,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     """true_fun(*operands) if pred else false_fun(*operands), decided when the gradient runs; both are recorded."""
     trace = ACTIVE.get()
     if trace is None:
-        return true_fun(*operands) if pred else false_fun(*operands)
+        return _own((true_fun if pred else false_fun)(*_own(operands)))
     values, structure = _carry(trace, operands)
     groups = [
         (child, [v.type for v in part], _names(part, "x"))
@@ -264,7 +296,12 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     second, second_results, other = _record(trace, "false", false_fun, groups)
     if shape != other or [r.shape for r in first_results] != [r.shape for r in second_results]:
         raise TracingError(
-            explain("both branches of cond must return the same structure and shapes", trace.origin(), anchor="loops")
+            explain(
+                "both branches of cond must return the same structure and shapes",
+                trace.origin(),
+                "np.broadcast_to(y, x.shape), or None in both branches where one has nothing to return",
+                "loops",
+            )
         )
     types = _settled([r.type for r in first_results], second_results)
     branches = []

@@ -7,6 +7,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 _OUTER = {"LOAD_GLOBAL", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF"}
 _ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"}
@@ -28,6 +29,7 @@ class Mentions:
     outer: tuple[Mention, ...]
     names: frozenset[str]  # attributes and short strings: what may be read from an object
     modules: tuple[str, ...]
+    decides: bool  # compares with True or False by identity, as `match` does: only Python's own will do
 
 
 @lru_cache(maxsize=4096)
@@ -36,7 +38,16 @@ def mentions(code: types.CodeType) -> Mentions:
     names: set[str] = set()
     modules: dict[str, None] = {}
     outer = tuple(dict.fromkeys(_scan(code, names, modules)))
-    return Mentions(outer, frozenset(names), tuple(modules))
+    return Mentions(outer, frozenset(names), tuple(modules), _compares_truths(code))
+
+
+def _compares_truths(code: types.CodeType) -> bool:
+    """Whether the code says `is True`, `is not False` or `case True`."""
+    instructions = list(dis.get_instructions(code))
+    for before, after in pairwise(instructions):
+        if after.opname == "IS_OP" and before.opname == "LOAD_CONST" and isinstance(before.argval, bool):
+            return True
+    return any(_compares_truths(inner) for inner in code.co_consts if isinstance(inner, types.CodeType))
 
 
 def _only_written(window: list[dis.Instruction]) -> bool:

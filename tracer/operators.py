@@ -54,6 +54,12 @@ class Operators:
     def __rmod__(self, other: Any) -> Any:
         return self._binary(np.remainder, other, self)
 
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
     def __pow__(self, other: Any) -> Any:
         return self._binary(np.power, self, other)
 
@@ -83,6 +89,18 @@ class Operators:
 
     def __rxor__(self, other: Any) -> Any:
         return self._binary(np.bitwise_xor, other, self)
+
+    def __lshift__(self, other: Any) -> Any:
+        return self._binary(np.left_shift, self, other)
+
+    def __rlshift__(self, other: Any) -> Any:
+        return self._binary(np.left_shift, other, self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return self._binary(np.right_shift, self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return self._binary(np.right_shift, other, self)
 
     def __lt__(self, other: Any) -> Any:
         return self._binary(np.less, self, other)
@@ -152,6 +170,15 @@ class InPlaceOperators:
 
     def __ior__(self, other: Any) -> Any:
         return self._in_place(np.bitwise_or, other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._in_place(np.bitwise_xor, other)
+
+    def __ilshift__(self, other: Any) -> Any:
+        return self._in_place(np.left_shift, other)
+
+    def __irshift__(self, other: Any) -> Any:
+        return self._in_place(np.right_shift, other)
 
     def __imatmul__(self, other: Any) -> Any:
         return self._in_place(np.matmul, other)

@@ -16,30 +16,32 @@ import numpy as np
 from ..ir.program import Origin
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("ir", "tracer", "codegen", "runtime")) + tuple(
-    os.path.join(_PACKAGE, module) for module in ("__init__.py", "__main__.py", "nn.py")
+_OURS = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("ir", "tracer", "codegen", "runtime", "nn")) + tuple(
+    os.path.join(_PACKAGE, module) for module in ("__init__.py", "__main__.py")
 )
 _LIBRARIES = (os.path.dirname(np.__file__) + os.sep, os.path.dirname(ast.__file__) + os.sep)
+_SCIPY = f"-packages{os.sep}scipy{os.sep}"
 
 
 @cache
 def is_user_code(code: CodeType) -> bool:
-    """Whether the code is neither ours nor NumPy's nor the standard library's."""
+    """Whether the code is neither ours nor NumPy's nor SciPy's nor the standard library's."""
     file = os.path.abspath(code.co_filename) if not code.co_filename.startswith("<") else code.co_filename
     if file.startswith((*_OURS, "<frozen")):
         return False
-    if file.startswith(_LIBRARIES[0]):
+    if file.startswith(_LIBRARIES[0]) or _SCIPY in file:
         return False
     return "site-packages" in file or not file.startswith(_LIBRARIES)
 
 
-_RECORDED = os.path.join(_PACKAGE, "nn.py")
+_COMMANDS = os.path.join(_PACKAGE, "runtime", "commands.py")
+_RECORDED = os.path.join(_PACKAGE, "nn") + os.sep
 
 
 @cache
 def is_recorded_code(code: CodeType) -> bool:
     """Whether it is the user's code or that of `nn`, whose plain NumPy is recorded as if the user had written it."""
-    return is_user_code(code) or os.path.abspath(code.co_filename) == _RECORDED
+    return is_user_code(code) or os.path.abspath(code.co_filename).startswith(_RECORDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,22 @@ def user_frame() -> FrameType | None:
     while frame is not None and not is_user_code(frame.f_code):
         frame = frame.f_back
     return frame
+
+
+def handles_errors() -> bool:
+    """Whether the traced function, or what it calls, has handlers, so that an error may lead to another branch."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (frame.f_code.co_name != "record" or is_user_code(frame.f_code)):
+        if _has_handlers(frame.f_code) and is_user_code(frame.f_code):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _has_handlers(code: CodeType) -> bool:
+    """Whether there is a try or with statement in the code."""
+    return bool(code.co_exceptiontable) and any(i.opname == "PUSH_EXC_INFO" for i in dis.get_instructions(code))
 
 
 def current_site() -> Site | None:
@@ -82,6 +100,21 @@ def current_site() -> Site | None:
     return site if frame is user else Site(origin, "")
 
 
+def site_of(code: CodeType, instruction: int) -> Site:
+    """The expression that an instruction of the user's code evaluates."""
+    return _site(code, instruction)
+
+
+def called_at() -> Origin | None:
+    """The user's line that is running: where a gradient was called, if no trace is active; None on the command line."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not is_user_code(frame.f_code):
+        if frame.f_code.co_filename == _COMMANDS:
+            return None
+        frame = frame.f_back
+    return _site(frame.f_code, frame.f_lasti).origin if frame is not None else None
+
+
 @lru_cache(maxsize=65536)
 def _site(code: CodeType, instruction: int) -> Site:
     line, end_line, column, end_column = _position(code, instruction)
@@ -95,9 +128,14 @@ def _site(code: CodeType, instruction: int) -> Site:
         return Site(Origin(file, line, code.co_name), "")
     lines = linecache.getlines(code.co_filename)
     found = _expression(statement, (line, column, end_line, end_column), lines)
+    if isinstance(found, ast.FormattedValue):  # Python 3.12 places it; the text around it says more
+        found = next(n for n in ast.walk(statement) if isinstance(n, ast.JoinedStr) and found in n.values)
     shown = _header(statement, lines)
     expression = ast.get_source_segment("".join(lines), found) if found is not None else None
-    origin = Origin(file, statement.lineno, code.co_name, shown, " ".join((expression or "").split()))
+    first = statement.lineno
+    if line < first:  # within a decorator
+        first, shown = line, lines[line - 1].strip()
+    origin = Origin(file, first, code.co_name, shown, " ".join((expression or "").split()))
     if found is None:
         return Site(origin, "")
     return Site(origin, _target(statement, found), isinstance(statement, ast.Return) and statement.value is found)
@@ -109,6 +147,42 @@ def place_of(code: CodeType | None, line: int) -> Origin | None:
         return None
     text = linecache.getline(code.co_filename, line).strip()
     return Origin(os.path.basename(code.co_filename), line, code.co_name, text)
+
+
+def mentioned_at(code: CodeType | None, name: str) -> Origin | None:
+    """The first line of a function on which a dotted name stands; the function itself if there is none."""
+    tree = _tree(code.co_filename) if code is not None else None
+    if code is None or tree is None:
+        return None
+    lines = {line for line, *_ in code.co_positions() if line}
+    found = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute | ast.Name) and node.lineno in lines and ast.unparse(node) == name
+    ]
+    return place_of(code, min(found, default=code.co_firstlineno))
+
+
+def return_place(code: CodeType | None) -> Origin | None:
+    """The one place where a function returns its result; the function itself if there are several or none."""
+    tree = _tree(code.co_filename) if code is not None else None
+    if code is None or tree is None:
+        return None
+    lines = linecache.getlines(code.co_filename)
+    own = [line for line, *_ in code.co_positions() if line]
+    nested = [c for c in code.co_consts if isinstance(c, CodeType) and not c.co_name.startswith("<")]
+    within = {line for c in nested for line, *_ in c.co_positions() if line} - {code.co_firstlineno}
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Return) and node.lineno in own and node.lineno not in within
+    ]
+    if len(found) != 1:
+        return place_of(code, code.co_firstlineno)
+    (statement,) = found
+    value = ast.get_source_segment("".join(lines), statement.value) if statement.value is not None else ""
+    file = os.path.basename(code.co_filename)
+    return Origin(file, statement.lineno, code.co_name, _header(statement, lines), " ".join((value or "").split()))
 
 
 _FLOATS = {"float", "complex", "ndarray", "number", "inexact", "floating", "float16", "float32", "float64"}

@@ -9,17 +9,20 @@ compiled code, of which the identity is watched.
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .draws import check_outer, check_types, is_generator
+from .interception import OuterName, is_intercepted, original_of, own_code, with_code
 from .mentions import mentions
+from .second_look import rewritten
 from .site import is_user_code
 from .structure import flatten
 
@@ -34,7 +37,7 @@ _HOME = __name__.partition(".")[0]
 
 
 def _same(a: Any, b: Any) -> bool:
-    if a is b:
+    if a is b or original_of(a) is original_of(b):
         return True
     return type(a) is type(b) and isinstance(a, _PLAIN) and repr(a) == repr(b)
 
@@ -73,7 +76,9 @@ class Snapshot:
 
     watched: list[Binding | Contents] = field(default_factory=list)
     generators: list[tuple[str, Any]] = field(default_factory=list)
+    intercepted: list[OuterName] = field(default_factory=list)
     complete: bool = True
+    decides: bool = False  # whether some code asks `is True`
 
     def holds(self) -> bool:
         for one in self.watched:
@@ -89,22 +94,28 @@ class Snapshot:
         return None if changed is None else f"{changed.name} has changed"
 
 
-def snapshot(function: Callable[..., Any], arguments: Sequence[tuple[str, str, Any]] = ()) -> Snapshot:
+def snapshot(
+    function: Callable[..., Any], arguments: Sequence[tuple[str, str, Any]] = (), second_look: bool = False
+) -> Snapshot:
     """The state around the function, and within arguments (name, kind, value) that are not arrays, as it is now.
 
-    Raises TracingError where the code reads a clock or an iterator, which give something else each time.
+    With `second_look`, the functions that it reaches are to run from another code (see second_look.py). Raises
+    TracingError where the code reads a clock or an iterator, which give something else each time.
     """
-    return _Search().run(function, arguments)
+    return _Search(second_look).run(function, arguments)
 
 
 class _Search:
-    def __init__(self) -> None:
+    def __init__(self, second_look: bool) -> None:
+        self.second_look = second_look
         self.watched: list[Binding | Contents] = []
         self.generators: list[tuple[str, Any]] = []
+        self.intercepted: list[OuterName] = []
         self.seen: set[int] = set()
         self.bound: set[tuple[int, str]] = set()
         self.kept: list[Any] = []  # so that no id is used twice
         self.names: set[str] = set()
+        self.decides = False
         self.spaces: list[tuple[str, Any]] = []  # objects, classes and modules whose named attributes count
         self.constructed: set[type] = set()  # classes that the code can call
         self.todo: deque[tuple[str, Any]] = deque()
@@ -119,18 +130,20 @@ class _Search:
             while self.todo and len(self.watched) < LARGEST:
                 self._visit(*self.todo.popleft())
             if len(self.watched) >= LARGEST:
-                return Snapshot(self.watched, self.generators, complete=False)
+                return Snapshot(self.watched, self.generators, self.intercepted, False, self.decides)
             for name, space in self.spaces:
                 self._attributes(name, space)
         self._fix_attributes()
-        return Snapshot(self.watched, self.generators)
+        return Snapshot(self.watched, self.generators, self.intercepted, True, self.decides)
 
     def _bind(self, name: str, home: Any, read: Callable[[], Any]) -> None:
         if (id(home), name) in self.bound:
             return
         self.bound.add((id(home), name))
         self.kept.append(home)
-        value = read()
+        value = original_of(read())
+        if is_intercepted(value):
+            self.intercepted.append(OuterName(home, name, value))
         if not isinstance(value, types.ModuleType):
             self.watched.append(Binding(name, read, value))
         self.todo.append((name, value))
@@ -198,12 +211,16 @@ class _Search:
         wrapped = getattr(function, "__wrapped__", None)
         if wrapped is not None:
             self.todo.append(("", wrapped))
-        code = function.__code__
+        code = own_code(function)
         if not is_user_code(code):
             return
+        other = rewritten(code) if self.second_look else None
+        if other is not None:
+            self.intercepted.append(with_code(function, other))
         check_types(code)
         found = mentions(code)
         self.names |= found.names
+        self.decides |= found.decides
 
         def read() -> Any:
             return function.__defaults__
@@ -225,13 +242,25 @@ class _Search:
                 self._bind(name, cells[name], lambda cell=cells[name]: _cell(cell))  # type: ignore[misc]
             elif name in space:
                 self._bind(name, space, lambda space=space, name=name: space.get(name, _MISSING))  # type: ignore[misc]
+            elif name in ("globals", "eval"):
+                for word in sorted(found.names & space.keys()):
+                    self._bind(word, space, lambda space=space, word=word: space.get(word, _MISSING))  # type: ignore[misc]
+            self._environment(outer, mention.chain)
             self.generators += check_outer(name, outer, mention.chain, code, mention.line)
         for name in found.modules:
             for module in _imported(name):
                 self.todo.append((name, module))
+                self._environment(module, found.names)
                 for attribute in sorted(found.names & set(dir(module))):
                     chain = (attribute, *sorted(found.names & {"now", "today", "utcnow"}))
                     self.generators += check_outer(name, module, chain, code, code.co_firstlineno)
+
+    def _environment(self, outer: Any, names: Iterable[str]) -> None:
+        """The environment's variables, if the code may read them."""
+        reads = outer is os and not {"environ", "getenv"}.isdisjoint(names)
+        if (reads or outer is os.environ or outer is os.getenv) and id(os.environ) not in self.seen:
+            self.seen.add(id(os.environ))
+            self._contents("os.environ", os.environ, _items)  # type: ignore[arg-type]
 
     def _attributes(self, name: str, space: Any) -> None:
         """Queue what the named attributes are; which of them exist is fixed at the end, when all names are known."""

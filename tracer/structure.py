@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ class Structure:
     keys: tuple[Any, ...] = ()
     children: tuple[Structure, ...] = ()
     type: type | None = None
-    value: Any = None  # of a static leaf
+    value: Any = None  # of a static leaf; of a defaultdict what makes its defaults
 
     @property
     def leaf_count(self) -> int:
@@ -68,7 +69,8 @@ def _flatten(value: Any, leaves: list[Any], numbers: bool) -> Structure:
     if kind == "static":
         return Structure("static", value=_Static(value))
     inner = tuple(_flatten(child, leaves, numbers) for child in children)
-    return Structure(kind, keys, inner, type(value))
+    made_by = _Static(value.default_factory) if isinstance(value, defaultdict) else None
+    return Structure(kind, keys, inner, type(value), made_by)
 
 
 def _open(value: Any) -> tuple[str, tuple[Any, ...], list[Any]]:
@@ -124,6 +126,8 @@ def rebuild(structure: Structure, children: list[Any]) -> Any:
     """One container from its children."""
     if structure.kind == "dict":
         plain = dict(zip(structure.keys, children, strict=True))
+        if structure.value is not None:
+            return structure.type(structure.value.value, plain)  # type: ignore[misc]
         return plain if structure.type is dict else structure.type(plain)  # type: ignore[misc]
     if structure.kind == "list":
         return children

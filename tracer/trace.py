@@ -15,7 +15,7 @@ from ..ir.op import BY_NAME, Op
 from ..ir.ops.effects import guard, has_strides, is_contiguous
 from ..ir.program import Atom, Equation, Literal, Origin, Var
 from ..ir.types import ArrayType, dtype_name, type_of
-from .errors import LeakedTracerError, TracingError, UnsupportedError, explain
+from .errors import LeakedTracerError, TracingError, UnsupportedError, dtype_fix, explain
 from .place import Place, Root, View
 from .site import current_site, name_of
 
@@ -31,10 +31,13 @@ class Trace:
         self._captured: dict[int, Value] = {}
         self._contents: list[tuple[bytes, Origin | None]] = []  # what was in each captured array, and where
         self.closed = False
+        self.decides = False  # whether a comparison of Python numbers is answered with a bool of Python's, and guarded
         self.names_steps = True
+        self.found: dict[int, Any] = {}  # stand-ins for plain arrays, in a second look
         self._known: dict[Var, tuple[Any, bool]] = {}
         self.roots: dict[Atom, Root] = {}  # the storage behind each input
         self._guarded: set[Atom] = set()
+        self.owners: dict[Atom, Place] = {}  # what decides how a matrix lies, where its operation does not
 
     # --------------------------------------------------------------------------------------------- inputs
 
@@ -67,18 +70,16 @@ class Trace:
                     f"{type(array).__module__}.{type(array).__qualname__} is not supported: its operations mean "
                     "something else than an ndarray's",
                     self.origin(),
-                    "np.asarray(...) of it before the call",
+                    "np.asarray(x), or x.filled(0) of a masked array, before the call",
                     "array-subclasses",
                 )
             )
         try:
             dtype_name(array.dtype)
         except TypeError:
-            raise UnsupportedError(
-                explain(
-                    f"an array of dtype {array.dtype} cannot be traced", self.origin(), "array.astype(float)", "dtypes"
-                )
-            ) from None
+            name = name_of(array) or "array"
+            cause = f"an array of dtype {array.dtype} cannot be traced"
+            raise UnsupportedError(explain(cause, self.origin(), dtype_fix(name, array.dtype), "dtypes")) from None
 
     def is_inside(self, other: Trace) -> bool:
         """Whether this is the trace of a loop's body, somewhere within the other trace."""
@@ -96,7 +97,7 @@ class Trace:
                     explain(
                         "the function writes into a plain array after it was used with traced values",
                         origin,
-                        "make the array with np.zeros(...), np.array(...) or .copy() of a traced array, or write first",
+                        "scale = scale.copy() in the function before the write, or write before the first use",
                         "writes-into-plain-arrays",
                     )
                 )
@@ -112,12 +113,7 @@ class Trace:
         self.check_open()
         site = current_site()
         self.builder.origin = site.origin if site else None
-        try:
-            result = self.builder.emit(op, *operands, **params)
-        except (TypeError, ValueError, IndexError) as error:
-            if site is not None and not getattr(error, "__notes__", None):
-                error.add_note(f"in {site.origin.function} at {site.origin}:  {site.origin.statement}")
-            raise
+        result = self.builder.emit(op, *operands, **params)
         if site is not None and site.name and isinstance(result, Value) and self.names_steps:
             self.name(result, site.name)
         return result
@@ -144,16 +140,26 @@ class Trace:
         if isinstance(value.atom, Var) and not value.atom.named:
             value.atom.name, value.atom.named = name, True
 
-    def check_open(self) -> None:
+    def check_open(self, place: Place | None = None) -> None:
+        """Raise if the call is over; `place` is what the stand-in that is used now stands for."""
         if self.closed:
             raise LeakedTracerError(
                 explain(
-                    "a traced value is used after the call that it belongs to has ended",
+                    f"a traced value is used after the call that it belongs to has ended{self._made(place)}",
                     self.origin(),
-                    "return the value from the function instead of storing it outside",
+                    "grad(f, has_aux=True) with `return loss, value` in f, instead of storing the value outside",
                     "leaks",
                 )
             )
+
+    def _made(self, place: Place | None) -> str:
+        """Where the value of a place was made, for a message."""
+        value = None if place is None else getattr(place, "_value", None) or place.root.value
+        made = self.builder.definition(value) if value is not None else None
+        if made is None or made.origin is None:
+            name = getattr(value.atom, "name", "") if value is not None else ""
+            return f"; it stands for {name}" if name else ""
+        return f"; it was made at {made.origin}:  {made.origin.statement}"
 
     # ------------------------------------------------------------------------------------ concrete values
 
@@ -173,7 +179,7 @@ class Trace:
                 results = evaluate_equation(equation, [o[0] for o in operands])
                 depends = any(o[1] for o in operands)
                 for out, result in zip(equation.outs, results, strict=True):
-                    self._known[out] = (result, depends)
+                    self._known[out] = (self._as_stored(out, result), depends)
         return self._known[value.atom]
 
     def _read(self, atom: Atom) -> tuple[Any, bool]:
@@ -197,25 +203,46 @@ class Trace:
             stack.append((current, True))
             stack.extend((o, False) for o in equation.operands if isinstance(o, Var))
 
+    def is_known(self, value: Value) -> bool:
+        """Whether the value in this call can be looked at."""
+        try:
+            self.concrete(value)
+        except _NeedsValue:
+            return False
+        return True
+
     def number(self, value: Value, what: str) -> Any:
         """The Python value of a 0-d value for Python's own use (a branch, a count); guarded if it can change."""
-        self.check_open()
-        try:
-            result, depends = self.concrete(value)
-        except _NeedsValue:
-            raise TracingError(
-                explain(
-                    f"Python needs {what} here, and only the types of the arguments are known",
-                    self.origin(),
-                    "np.where(condition, a, b) instead of a branch, or call the gradient with real arguments",
-                    "branches-ahead-of-time",
-                )
-            ) from None
+        result, depends = self.actual(value, what)
         result = result.item() if hasattr(result, "item") else result
         if depends and value.atom not in self._guarded:
             self._guarded.add(value.atom)
             self.emit(guard, value, expected=result)
         return result
+
+    def actual(self, value: Value, what: str) -> tuple[Any, bool]:
+        """As `concrete`, with an error that says what Python needs the value for."""
+        self.check_open()
+        try:
+            return self.concrete(value)
+        except _NeedsValue:
+            if getattr(self, "outer", None) is not None:
+                raise TracingError(
+                    explain(
+                        f"Python needs {what} here, in a body that is recorded once for all rounds",
+                        self.origin(),
+                        "np.where(condition, a, b), or cond(pred, f, g, x) within the body",
+                        "loops",
+                    )
+                ) from None
+            raise TracingError(
+                explain(
+                    f"Python needs {what} here, and only the types of the arguments are known",
+                    self.origin(),
+                    "np.where(condition, a, b) or cond(pred, f, g, x) instead of a branch, or grad(f)(x) with numbers",
+                    "branches-ahead-of-time",
+                )
+            ) from None
 
     def shares_memory(self, view: View) -> bool:
         """Whether a reshape is a view in this call; the layout of every argument that decides it is guarded.
@@ -237,19 +264,46 @@ class Trace:
             return bool(array.flags.c_contiguous)
         return bool(np.shares_memory(array, array.reshape(view.params["shape"])))
 
-    def _layout(self, place: Place) -> np.ndarray[Any, Any]:
+    def layout(self, place: Place) -> np.ndarray[Any, Any]:
+        """An array that lies in memory as the place does in this call, for the user's order= to ask; guarded."""
+        try:
+            return self._layout(place)
+        except _NeedsValue:
+            cause = "what this order means depends on the layout of an argument, of which only the type is known"
+            raise TracingError(explain(cause, self.origin(), "order='C'", "views-of-reshapes")) from None
+
+    def _as_stored(self, out: Var, result: Any) -> Any:
+        """What was written whole lies as the buffer that it was written into."""
+        owner = self.owners.get(out)
+        if owner is None or not isinstance(result, np.ndarray):
+            return result
+        if isinstance(owner, Root) and owner.first.atom is out and not owner.contiguous and owner.like is None:
+            return result  # its layout is that of this result
+        stored = np.empty_like(self._layout(owner, guarded=False), dtype=result.dtype)
+        stored[...] = result
+        return stored
+
+    def _layout(self, place: Place, guarded: bool = True) -> np.ndarray[Any, Any]:
         """An array that lies in memory as the place does in this call. Its numbers mean nothing."""
         if place.contiguous:
-            return np.empty(place.read().shape)
+            return np.empty(place.type.shape, place.type.dtype)
         if isinstance(place, View):
-            parent = self._layout(place.parent)
-            arranged: np.ndarray[Any, Any] = BY_NAME[place.op].fun(parent, **place.params)
+            parent = self._layout(place.parent, guarded)
+            if place.op == "look":
+                made = self.builder.definition(place.read())
+                assert made is not None
+                look: np.ndarray[Any, Any] = made.op.fun(parent, *[0] * (len(made.operands) - 1), **made.params)
+                return look
+            arranged: np.ndarray[Any, Any] = BY_NAME[place.op].fun(parent, *[0] * len(place.arrays), **place.params)
             return arranged
         if place.like is not None:
-            return np.empty_like(self._layout(place.like))
+            return np.empty_like(self._layout(place.like, guarded), place.type.dtype)
         array = np.asarray(self.concrete(place.first)[0])
-        for var in self._sources(place.first.atom):
-            if var.type.ndim > 1:
+        made = self.builder.definition(place.first)
+        if made is not None and made.op.may_alias and not array.flags.c_contiguous:
+            raise _NeedsValue  # what the body of a loop did to the layout is not recorded
+        for var in self._sources(place.first.atom) if guarded else ():
+            if var.type.ndim > 1 or var is place.first.atom:
                 actual = self._known[var][0]
                 ordered = actual.flags.c_contiguous
                 test = self.emit(is_contiguous, var) if ordered else self.emit(has_strides, var, strides=actual.strides)
@@ -265,12 +319,23 @@ class Trace:
             if not isinstance(current, Var) or current in seen:
                 continue
             seen.add(current)
+            owner = self.owners.get(current)
+            if isinstance(owner, Root) and owner.like is not None and isinstance(owner.like.root, Root):
+                stack.append(owner.like.root.first.atom)  # which decides the layout, if not the numbers
             equation = self.builder.definitions.get(current)
             if equation is None:
                 found.append(current)
             else:
                 stack.extend(equation.operands)
         return sorted(found, key=[*self.builder.inputs, *self.builder.captures].index)
+
+    def known(self, value: Value) -> np.ndarray[Any, Any] | None:
+        """An array that does not depend on any argument, else None."""
+        try:
+            result, depends = self.concrete(value)
+        except _NeedsValue:
+            return None
+        return None if depends else np.asarray(result)
 
     def constant(self, value: Value) -> Any:
         """The number, if the value is an integer that does not depend on any argument, else None."""

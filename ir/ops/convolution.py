@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..builder import Value
-from ..kernels import conv2d, overlap_add
+from ..kernels import convolution, overlap_add
 from ..op import op
 from ..types import ArrayType, Shape, check_axes, result_dtype
 from .elementwise import conjugate
@@ -101,56 +101,76 @@ def _correlate_v(g: Value, y: Value, a: Value, v: Value, *, mode: str) -> Value:
 
 correlate.vjp(_correlate_a, _correlate_v)
 
-# ------------------------------------------------------------------------------------------------ two dimensions
+# -------------------------------------------------------------------------------------- one to three dimensions
 
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
+Each = int | tuple[int, ...]  # one number, or one for each dimension
+Padding = int | tuple[tuple[int, int], ...]
 
 
-def _conv2d_text(
-    x: ArrayType, w: ArrayType, *, stride: Pair, padding: Padding, dilation: Pair, spread: Pair, groups: int
+def _each(value: Any, d: int) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,) * d
+
+
+def _sides(padding: Padding, d: int) -> tuple[tuple[int, int], ...]:
+    return padding if isinstance(padding, tuple) else ((padding, padding),) * d
+
+
+def _convolution_text(
+    x: ArrayType, w: ArrayType, *, stride: Each, padding: Padding, dilation: Each, spread: Each, groups: int
 ) -> str:
-    around: int | Padding = padding[0][0] if len({n for side in padding for n in side}) == 1 else padding
-    given = {"stride": (stride, (1, 1)), "padding": (around, 0), "dilation": (dilation, (1, 1)),
-             "spread": (spread, (1, 1)), "groups": (groups, 1)}  # fmt: skip
-    keywords = "".join(f", {name}={value}" for name, (value, default) in given.items() if value != default)
-    return f"conv2d({{0}}, {{1}}{keywords})"
+    d = x.ndim - 2
+    given = {"stride": (_each(stride, d), 1), "padding": (_sides(padding, d), 0), "dilation": (_each(dilation, d), 1),
+             "spread": (_each(spread, d), 1), "groups": (groups, 1)}  # fmt: skip
+    shown = {name: (_one(value), default) for name, (value, default) in given.items()}
+    keywords = "".join(f", {name}={value}" for name, (value, default) in shown.items() if value != default)
+    return f"convolution({{0}}, {{1}}{keywords})"
 
 
-@op(name="conv2d", fun=conv2d, python=_conv2d_text, owns=False, helpers=(conv2d,))
-def convolution(
+def _one(value: Any) -> Any:
+    """The number that all of these are, or these as they are."""
+    flat = {n for v in value for n in (v if isinstance(v, tuple) else (v,))} if isinstance(value, tuple) else {value}
+    return flat.pop() if len(flat) == 1 else value
+
+
+@op(name="convolution", fun=convolution, python=_convolution_text, owns=False, helpers=(convolution,))
+def convolve_channels(
     x: ArrayType,
     w: ArrayType,
     *,
-    stride: Pair = (1, 1),
-    padding: Padding = ((0, 0), (0, 0)),
-    dilation: Pair = (1, 1),
-    spread: Pair = (1, 1),
+    stride: Each = 1,
+    padding: Padding = 0,
+    dilation: Each = 1,
+    spread: Each = 1,
     groups: int = 1,
 ) -> ArrayType:
-    if x.ndim != 4 or w.ndim != 4:
-        raise ValueError(f"conv2d takes x[n, c, h, w] and w[o, c, kh, kw], not shapes {x.shape} and {w.shape}")
-    n, c = x.shape[:2]
-    o, inner = w.shape[:2]
+    if x.ndim != w.ndim or x.ndim < 3:
+        raise ValueError(f"a convolution takes x[n, c, ...] and w[o, c, ...], not shapes {x.shape} and {w.shape}")
+    d, (n, c), (o, inner) = x.ndim - 2, x.shape[:2], w.shape[:2]
     if c != inner * groups or o % groups:
-        raise ValueError(f"conv2d: {c} input channels do not fit a kernel of shape {w.shape} in {groups} group(s)")
+        raise ValueError(
+            f"a convolution of {c} input channels does not fit a kernel of shape {w.shape} in {groups} group(s)"
+        )
+    strides, sides, apart, between = _each(stride, d), _sides(padding, d), _each(dilation, d), _each(spread, d)
     out = []
-    for i in range(2):
-        length = (x.shape[2 + i] - 1) * spread[i] + 1 + sum(padding[i])
-        window = (w.shape[2 + i] - 1) * dilation[i] + 1
+    for i in range(d):
+        length = (x.shape[2 + i] - 1) * between[i] + 1 + sum(sides[i])
+        window = (w.shape[2 + i] - 1) * apart[i] + 1
         if length < window:
-            raise ValueError(f"conv2d: the kernel of shape {w.shape} is larger than the padded input {x.shape}")
-        out.append((length - window) // stride[i] + 1)
+            raise ValueError(f"the kernel of shape {w.shape} is larger than the padded input {x.shape}")
+        out.append((length - window) // strides[i] + 1)
     return ArrayType((n, o, *out), result_dtype(x, w))
 
 
-def _swap_channels(x: Value, groups: int) -> Value:
+def swap_channels(x: Value, groups: int) -> Value:
     """Exchange the first two axes; within each group if there are several."""
+    rest = tuple(range(2, x.ndim))
     if groups == 1:
-        return _transposed(x, (1, 0, 2, 3))
+        return _transposed(x, (1, 0, *rest))
     n, c = x.shape[:2]
     split = reshape(x, shape=(groups, n // groups, c, *x.shape[2:]))
-    return reshape(_transposed(split, (0, 2, 1, 3, 4)), shape=(groups * c, n // groups, *x.shape[2:]))
+    swapped = _transposed(split, (0, 2, 1, *(a + 1 for a in rest)))
+    value: Value = reshape(swapped, shape=(groups * c, n // groups, *x.shape[2:]))
+    return value
 
 
 def _transposed(x: Value, axes: tuple[int, ...]) -> Value:
@@ -159,48 +179,51 @@ def _transposed(x: Value, axes: tuple[int, ...]) -> Value:
 
 
 def _input_vjp(
-    g: Value, y: Value, x: Value, w: Value, *, stride: Pair, padding: Padding, dilation: Pair, spread: Pair, groups: int
+    g: Value, y: Value, x: Value, w: Value, *, stride: Each, padding: Padding, dilation: Each, spread: Each, groups: int
 ) -> Value:
     """A full convolution of the cotangent (spread by the stride) with the rotated kernel."""
-    rotated = _swap_channels(flip(w, axis=(2, 3)), groups)
+    d = x.ndim - 2
+    rotated = swap_channels(flip(w, axis=tuple(range(2, d + 2))), groups)
+    strides, sides, apart, between = _each(stride, d), _sides(padding, d), _each(dilation, d), _each(spread, d)
     around = []
-    for i in range(2):
-        window = (w.shape[2 + i] - 1) * dilation[i] + 1
-        covered = (g.shape[2 + i] - 1) * stride[i] + 1
-        length = (x.shape[2 + i] - 1) * spread[i] + 1
-        low = window - 1 - padding[i][0]
+    for i in range(d):
+        window = (w.shape[2 + i] - 1) * apart[i] + 1
+        covered = (g.shape[2 + i] - 1) * strides[i] + 1
+        length = (x.shape[2 + i] - 1) * between[i] + 1
+        low = window - 1 - sides[i][0]
         around.append((low, length + window - 1 - low - covered))
-    return convolution(
+    return convolve_channels(
         g, rotated, stride=spread, padding=tuple(around), dilation=dilation, spread=stride, groups=groups
     )
 
 
 def _kernel_vjp(
-    g: Value, y: Value, x: Value, w: Value, *, stride: Pair, padding: Padding, dilation: Pair, spread: Pair, groups: int
+    g: Value, y: Value, x: Value, w: Value, *, stride: Each, padding: Padding, dilation: Each, spread: Each, groups: int
 ) -> Value:
     """A convolution of the input with the cotangent, the batch in the place of the channels."""
-    n = x.shape[0]
+    n, d = x.shape[0], x.ndim - 2
+    swapped = (1, 0, *range(2, d + 2))
     if groups == 1:
-        images, kernels = _transposed(x, (1, 0, 2, 3)), _transposed(g, (1, 0, 2, 3))
+        images, kernels = _transposed(x, swapped), _transposed(g, swapped)
     else:
-        c, o = x.shape[1] // groups, g.shape[1]
-        split = _transposed(reshape(x, shape=(n, groups, c, *x.shape[2:])), (2, 1, 0, 3, 4))
+        c = x.shape[1] // groups
+        split = _transposed(reshape(x, shape=(n, groups, c, *x.shape[2:])), (2, 1, 0, *range(3, d + 3)))
         images = reshape(split, shape=(c, groups * n, *x.shape[2:]))
-        kernels = _transposed(g, (1, 0, 2, 3))
-        assert kernels.shape[0] == o
+        kernels = _transposed(g, swapped)
+    strides, sides, apart, between = _each(stride, d), _sides(padding, d), _each(dilation, d), _each(spread, d)
     around = []
-    for i in range(2):
-        low = padding[i][0]
-        covered = (g.shape[2 + i] - 1) * stride[i] + 1
-        length = (x.shape[2 + i] - 1) * spread[i] + 1 + low
-        around.append((low, (w.shape[2 + i] - 1) * dilation[i] + covered - length))
-    dw = convolution(
+    for i in range(d):
+        low = sides[i][0]
+        covered = (g.shape[2 + i] - 1) * strides[i] + 1
+        length = (x.shape[2 + i] - 1) * between[i] + 1 + low
+        around.append((low, (w.shape[2 + i] - 1) * apart[i] + covered - length))
+    dw = convolve_channels(
         images, kernels, stride=dilation, padding=tuple(around), dilation=stride, spread=spread, groups=groups
     )
-    return _transposed(dw, (1, 0, 2, 3))
+    return _transposed(dw, swapped)
 
 
-convolution.vjp(_input_vjp, _kernel_vjp)
+convolve_channels.vjp(_input_vjp, _kernel_vjp)
 
 # ------------------------------------------------------------------------------------------------------- windows
 

@@ -94,8 +94,57 @@ negative = unary(np.negative, lambda g, y, x: -g, python="-{0}")
 positive = unary(np.positive, lambda g, y, x: g, python="+{0}")
 
 
+def _nonzero(y: Value) -> Value:
+    """y, and 1 where it is 0."""
+    chosen: Value = where(y.equals(0), 1, y)
+    return chosen
+
+
+_KEEPING = {"sum", "mean", "reshape", "expand_dims", "squeeze", "broadcast_to", "getitem", "copy", "positive", "astype"}
+
+
+def _unscaled(x: Value) -> Any:
+    """The atom of which x is a positive multiple."""
+    made = x.builder.definition(x, "multiply")
+    factor = Value(x.builder, made.operands[0]).literal if made is not None else None
+    return made.operands[1] if made is not None and isinstance(factor, int | float) and factor > 0 else x.atom
+
+
+def adds_up_squares(x: Value) -> bool:
+    """Whether x is written as a sum of squares: its root is a length, which has the subgradient 0 at the origin."""
+    todo = [x]
+    while todo:
+        made = x.builder.definition(todo.pop())
+        if made is None or not made.operands or made.out.type.dtype.kind != "f":
+            return False
+        first, *rest = (Value(x.builder, operand) for operand in made.operands)
+        other = rest[0].literal if rest else None
+        name = made.op.name
+        if name == "square" or (name in ("multiply", "matmul") and _unscaled(rest[0]) is _unscaled(first)):
+            continue
+        if name == "power" and isinstance(other, int | float) and other > 0 and other % 2 == 0:
+            continue
+        if name == "add":
+            todo += [first, rest[0]]
+        elif name in _KEEPING or (name in ("multiply", "divide") and isinstance(other, int | float) and other > 0):
+            todo.append(first)
+        elif name == "multiply" and isinstance(first.literal, int | float) and first.literal > 0:
+            todo.append(rest[0])
+        else:
+            return False
+    return True
+
+
+def _above(y: Value) -> Value:
+    """y, and 0 where it is -inf: nothing has a share in a sum of nothing."""
+    chosen: Value = where(y.equals(-np.inf), 0, y)
+    return chosen
+
+
 def _power_base(g: Value, y: Value, x: Value, p: Value) -> Value | None:
     """d(x**p)/dx = p x**(p - 1), which is 0 for p = 0 also where x is 0."""
+    if p.literal == 0.5 and adds_up_squares(x):
+        return 0.5 * g / _nonzero(y)
     if p.literal is not None:
         return None if p.literal == 0 else p * g * x ** (p.literal - 1) if p.literal != 1 else g
     return g * p * x ** where(p.equals(0), 1, p - 1)
@@ -105,6 +154,8 @@ def _power_exponent(g: Value, y: Value, x: Value, p: Value) -> Value:
     """d(x**p)/dp = x**p log x; at x = 0 the limit 0 is taken (JAX and autograd do likewise)."""
     if isinstance(x.literal, int | float) and x.literal > 0:
         return g * y * float(np.log(x.literal))
+    if _is_complex(y) and not _is_complex(x):
+        x = astype(x, dtype=y.dtype)  # a negative number has a complex logarithm
     return g * y * log(where(x.equals(0), 1, x))
 
 
@@ -114,7 +165,7 @@ floor_divide = binary(np.floor_divide, NONDIFF, python="{0} // {1}")
 remainder = binary(
     np.remainder,
     lambda g, y, a, b: g,
-    lambda g, y, a, b: -g * floor(a / b),
+    lambda g, y, a, b: -g * floor_divide(a, b),
     python="{0} % {1}",
     domain=(REAL, POSITIVE),
 )
@@ -131,9 +182,9 @@ log = unary(np.log, lambda g, y, x: g / x, domain=POSITIVE)
 log2 = unary(np.log2, lambda g, y, x: g / (float(np.log(2.0)) * x), domain=POSITIVE)
 log10 = unary(np.log10, lambda g, y, x: g / (float(np.log(10.0)) * x), domain=POSITIVE)
 log1p = unary(np.log1p, lambda g, y, x: g / (1 + x), domain=POSITIVE)
-sqrt = unary(np.sqrt, lambda g, y, x: 0.5 * g / y, domain=POSITIVE)
+sqrt = unary(np.sqrt, lambda g, y, x: 0.5 * g / (_nonzero(y) if adds_up_squares(x) else y), domain=POSITIVE)
 cbrt = unary(np.cbrt, lambda g, y, x: g / (3 * y * y), domain=POSITIVE)
-logaddexp = binary(np.logaddexp, lambda g, y, a, b: g * exp(a - y), lambda g, y, a, b: g * exp(b - y))
+logaddexp = binary(np.logaddexp, lambda g, y, a, b: g * exp(a - _above(y)), lambda g, y, a, b: g * exp(b - _above(y)))
 
 # --------------------------------------------------------------------------------- trigonometric and hyperbolic
 
@@ -162,12 +213,6 @@ arctan2 = binary(
     lambda g, y, a, b: -g * a / (a * a + b * b),
     domain=(POSITIVE, POSITIVE),
 )
-
-
-def _nonzero(y: Value) -> Value:
-    """y, and 1 where it is 0."""
-    chosen: Value = where(y.equals(0), 1, y)
-    return chosen
 
 
 hypot = binary(
@@ -225,16 +270,12 @@ def _part(x: ArrayType) -> ArrayType:
 conjugate: Op = unary(np.conjugate, lambda g, y, x: conjugate(g))
 
 
-def _complex_part(g: Value, imaginary: bool) -> Value:
-    return g * -1j if imaginary else g
-
-
 @op(np.real, python="{0}.real", elementwise=True, view=True)
 def real(x: ArrayType) -> ArrayType:
     return _part(x)
 
 
-real.vjp(lambda g, y, x: _complex_part(g, False))
+real.vjp(lambda g, y, x: g)
 
 
 @op(np.imag, python="{0}.imag", elementwise=True, view=True)
@@ -242,15 +283,34 @@ def imag(x: ArrayType) -> ArrayType:
     return _part(x)
 
 
-imag.vjp(lambda g, y, x: _complex_part(g, True) if x.dtype.kind == "c" else None)
+@imag.vjp
+def _imag_vjp(g: Value, y: Value, x: Value) -> Value | None:
+    """Im(z) = Re(-1j z)."""
+    if not _is_complex(x):
+        return None
+    return -(1j * g) if g.literal is None else g * -1j
+
 
 # ------------------------------------------------------------------- piecewise constant, comparisons, logic, bits
+
+
+def _sign_vjp(g: Value, y: Value, x: Value) -> Value | None:
+    """x / |x| of a complex x turns with it: dy = (dx - y Re(conj(y) dx)) / |x|; that of a real x is constant.
+
+    0 at 0, as for every modulus.
+    """
+    if not _is_complex(x):
+        return None
+    turned = g - real(g * y) * conjugate(y)
+    chosen: Value = where(y.equals(0), 0, turned / _nonzero(absolute(x)))
+    return chosen
+
 
 floor: Op = unary(np.floor, NONDIFF)
 ceil = unary(np.ceil, NONDIFF)
 trunc: Op = unary(np.trunc, NONDIFF)
 rint = unary(np.rint, NONDIFF)
-sign: Op = unary(np.sign, NONDIFF)
+sign: Op = unary(np.sign, _sign_vjp)
 isnan = unary(np.isnan, NONDIFF)
 isinf = unary(np.isinf, NONDIFF)
 isfinite = unary(np.isfinite, NONDIFF)
@@ -269,6 +329,8 @@ logical_xor = binary(np.logical_xor, NONDIFF)
 bitwise_and = binary(np.bitwise_and, NONDIFF, python="{0} & {1}")
 bitwise_or = binary(np.bitwise_or, NONDIFF, python="{0} | {1}")
 bitwise_xor = binary(np.bitwise_xor, NONDIFF, python="{0} ^ {1}")
+left_shift = binary(np.left_shift, NONDIFF, python="{0} << {1}", domain=(REAL, POSITIVE))
+right_shift = binary(np.right_shift, NONDIFF, python="{0} >> {1}", domain=(REAL, POSITIVE))
 
 # ------------------------------------------------------------------------------------------- selection, conversion
 

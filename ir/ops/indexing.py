@@ -10,7 +10,7 @@ from ..builder import Value
 from ..indexing import SLOT, Index, Slice, Slot, concrete_index, index_text, indexed_shape
 from ..kernels import last_write
 from ..op import NONDIFF, op
-from ..types import ArrayType, Shape, broadcast_shapes, normalize_axis, result_dtype
+from ..types import ArrayType, Shape, normalize_axis, result_dtype
 from .elementwise import where
 from .reduction import sum_
 from .shape import arange as _arange
@@ -44,10 +44,10 @@ def _check_fits(value: ArrayType, shape: Shape) -> None:
     trimmed = value.shape
     while len(trimmed) > len(shape) and trimmed[0] == 1:
         trimmed = trimmed[1:]
-    known = tuple(1 if n == -1 else n for n in shape)
-    if -1 in shape and value.ndim == 0:
+    fits = len(trimmed) <= len(shape) and -1 not in shape
+    if fits and all(m in (1, n) for m, n in zip(reversed(trimmed), reversed(shape), strict=False)):
         return
-    if -1 in shape or broadcast_shapes(trimmed, known) != known:
+    if value.ndim or -1 not in shape:
         raise ValueError(f"could not broadcast input array from shape {value.shape} into shape {shape}")
 
 
@@ -68,15 +68,34 @@ def set_item(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index) -
 
 
 def distinct(arrays: tuple[Value, ...]) -> bool:
-    """Whether no place can be named twice: slices, masks and single numbers never do, nor arrays beside a range,
-    nor all the places of one mask."""
+    """Whether no place can be named twice: slices, masks and single numbers never do, nor arrays beside a range
+    or beside different numbers, nor all the places of one mask."""
     many = [a for a in arrays if a.dtype.kind != "b" and a.ndim]
-    ranges = [a for a in many if a.builder.definition(a, "arange") is not None]
+    if len(many) == 1 and _permutes(many[0]):
+        return True
+    ranges = [a for a in many if a.builder.definition(a, "arange") is not None or _is_written_once(a)]
     if not many or (ranges and all(a.shape == ranges[0].shape for a in many)):
         return True
     places = [a.builder.definition(a, "mask_places") for a in many]
     masks = {p.operands[0] for p in places if p is not None}
     return None not in places and len(masks) == 1 and len(many) == next(iter(masks)).type.ndim
+
+
+def _is_written_once(places: Value) -> bool:
+    """Whether the places are written out in the text, each of them once."""
+    made = places.builder.definition(places, "constant")
+    numbers = np.ravel(made.params["values"]) if made is not None else np.array([-1])
+    return bool(numbers.size and numbers.min() >= 0 and len(set(numbers.tolist())) == numbers.size)
+
+
+def _permutes(places: Value) -> bool:
+    """Whether the places come from sorting a row, all of them or a slice."""
+    made = places.builder.definition(places)
+    while made is not None and made.op.name == "getitem" and len(made.operands) == 1:
+        made = places.builder.definition(Value(places.builder, made.operands[0]))
+    if made is None or made.out.type.ndim != 1:
+        return False
+    return made.op.name in ("argsort", "argpartition", "lexsort") or made.params.get("part") == "index"
 
 
 @set_item.vjp

@@ -138,13 +138,16 @@ def tensordot_vjp(g: Value, y: Value, a: Value, b: Value, *, axes: Axes) -> tupl
 # ---------------------------------------------------------------------------------------------------------- einsum
 
 
-def _einsum(*operands: Any, subscripts: str, optimize: bool) -> Any:
+Order = bool | str | tuple[Any, ...]  # in which operands are multiplied, as np.einsum_path tells it
+
+
+def _einsum(*operands: Any, subscripts: str, optimize: Order) -> Any:
     return np.einsum(subscripts, *operands, optimize=optimize)
 
 
-def _einsum_text(*types: ArrayType, subscripts: str, optimize: bool) -> str:
+def _einsum_text(*types: ArrayType, subscripts: str, optimize: Order) -> str:
     arrays = ", ".join(f"{{{i}}}" for i in range(len(types)))
-    return f"np.einsum({subscripts!r}, {arrays}{', optimize=True' if optimize else ''})"
+    return f"np.einsum({subscripts!r}, {arrays}{f', optimize={optimize!r}' if optimize else ''})"
 
 
 def einsum_sizes(inputs: list[str], types: tuple[ArrayType, ...]) -> dict[str, int]:
@@ -163,7 +166,7 @@ def einsum_sizes(inputs: list[str], types: tuple[ArrayType, ...]) -> dict[str, i
 
 
 @op(np.einsum, fun=_einsum, python=_einsum_text, owns=False)
-def einsum(*operands: ArrayType, subscripts: str, optimize: bool = False) -> ArrayType:
+def einsum(*operands: ArrayType, subscripts: str, optimize: Order = False) -> ArrayType:
     """Subscripts are in the explicit form `ab,bc->ac`, without an ellipsis."""
     inputs, output = subscripts.split("->")
     sizes = einsum_sizes(inputs.split(","), operands)
@@ -173,7 +176,7 @@ def einsum(*operands: ArrayType, subscripts: str, optimize: bool = False) -> Arr
 
 
 @einsum.vjp
-def einsum_vjp(g: Value, y: Value, *operands: Value, subscripts: str, optimize: bool) -> tuple[Value, ...]:
+def einsum_vjp(g: Value, y: Value, *operands: Value, subscripts: str, optimize: Order) -> tuple[Value, ...]:
     """Each operand's cotangent is an einsum of g with the other operands, onto the operand's own indices."""
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")

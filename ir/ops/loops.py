@@ -122,6 +122,8 @@ def _in_full(value: Value, type_: ArrayType) -> Value:
             if full.literal is None
             else full.builder.value(type_.dtype.type(full.literal))
         )
+    elif full.dtype != type_.dtype:
+        full = astype(full, dtype=type_.dtype)
     return full
 
 
@@ -148,6 +150,8 @@ def scan_vjp(
     kept = ys[carry + count :]
     d_final, d_collected, d_kept = gs[:carry], gs[carry : carry + count], gs[carry + count :]
     const_ids, carry_ids, slice_ids = _inexact(fixed), _inexact(state), _inexact(slices)
+    if not (const_ids or carry_ids or slice_ids):  # a loop over integers alone
+        return (None,) * len(operands)
 
     inner = Builder()
     c = _copies(inner, fixed)
@@ -294,6 +298,8 @@ def cond_vjp(
 ) -> tuple[Value | None, ...]:
     """The adjoint of the branch that was taken."""
     ids = [i for i, o in enumerate(operands) if o.type.inexact]
+    if not ids:  # branches of integers alone
+        return (None,) * (1 + len(operands))
     given = [j for j, g in enumerate(gs) if g is not None]
     adjoints = [_branch_adjoint(branch, ids, given) for branch in (true, false)]
     cotangents = [_in_full(gs[j], ys[j].type) for j in given]  # type: ignore[arg-type]

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..builder import Value
 from ..kernels import others_product
-from ..op import NONDIFF, Masked, op
-from ..types import ArrayType, normalize_axes, normalize_axis, reduced_shape
-from .elementwise import REAL, where
+from ..op import NONDIFF, Masked, Op, op, register
+from ..types import ArrayType, normalize_axes, normalize_axis, reduced_shape, ufunc_dtype
+from .elementwise import REAL, exp, exp2, where
 from .shape import expand_dims
 
 Axis = int | tuple[int, ...] | None
@@ -33,7 +33,7 @@ def _reduction_text(name: str, method: bool = True) -> Any:
     return text
 
 
-def _sum_dtype(x: ArrayType) -> np.dtype[Any]:
+def sum_dtype(x: ArrayType) -> np.dtype[Any]:
     """NumPy adds up small integers and booleans in the platform's integer."""
     if x.dtype.kind in "bi" and x.dtype.itemsize < np.dtype(int).itemsize:
         return np.dtype(int)
@@ -44,7 +44,7 @@ def _sum_dtype(x: ArrayType) -> np.dtype[Any]:
 
 @op(np.sum, python=_reduction_text("sum"), uniform=True, domain=(REAL,))
 def sum_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
-    return ArrayType(reduced_shape(x.shape, axis, keepdims), _sum_dtype(x))
+    return ArrayType(reduced_shape(x.shape, axis, keepdims), sum_dtype(x))
 
 
 @sum_.vjp
@@ -73,7 +73,7 @@ def mean_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Val
 
 @op(np.prod, python=_reduction_text("prod"), domain=((0.5, 2.0),))
 def prod(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
-    return ArrayType(reduced_shape(x.shape, axis, keepdims), _sum_dtype(x))
+    return ArrayType(reduced_shape(x.shape, axis, keepdims), sum_dtype(x))
 
 
 def _others_text(x: ArrayType, *, axis: Axis) -> str:
@@ -143,6 +143,66 @@ def min_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayTyp
     return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
+@op(np.nanmax, python=_reduction_text("nanmax", method=False), rule=_extremum_vjp, domain=(REAL,))
+def nanmax(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
+    _check_not_empty(x, axis, "fmax")
+    return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
+
+
+@op(np.nanmin, python=_reduction_text("nanmin", method=False), rule=_extremum_vjp, domain=(REAL,))
+def nanmin(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
+    _check_not_empty(x, axis, "fmin")
+    return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
+
+
+# ------------------------------------------------------------------------------------------- reductions by a ufunc
+
+
+def _by_ufunc(ufunc: np.ufunc, rule: Any) -> Op:
+    """The operation `ufunc.reduce`."""
+
+    def text(x: ArrayType, *, axis: Axis, keepdims: bool) -> str:
+        keywords = ([] if axis == 0 else [f"axis={axis}"]) + (["keepdims=True"] if keepdims else [])
+        return f"np.{ufunc.__name__}.reduce({', '.join(['{0}', *keywords])})"
+
+    def infer(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
+        if ufunc.identity is None:
+            _check_not_empty(x, axis, ufunc.__name__)
+        return ArrayType(reduced_shape(x.shape, axis, keepdims), ufunc_dtype(ufunc, x.strong(), x.strong()))
+
+    return register(Op(f"{ufunc.__name__}_reduce", ufunc.reduce, infer, text, rule, domain=(REAL,)))
+
+
+def _logaddexp_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Value:
+    """Each exponential's share of the sum."""
+    total = restore_dims(y, x.ndim, axis, keepdims)
+    return restore_dims(g, x.ndim, axis, keepdims) * exp(x - total)
+
+
+def _logaddexp2_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Value:
+    total = restore_dims(y, x.ndim, axis, keepdims)
+    return restore_dims(g, x.ndim, axis, keepdims) * exp2(x - total)
+
+
+def _length_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Value:
+    """The unit vector, and 0 at the origin."""
+    length = restore_dims(where(y.equals(0), 1, y), x.ndim, axis, keepdims)
+    return restore_dims(g, x.ndim, axis, keepdims) * (x / length)
+
+
+BY_UFUNC: dict[Any, Op] = {
+    np.add: sum_,
+    np.multiply: prod,
+    np.maximum: max_,
+    np.minimum: min_,
+    np.fmax: _by_ufunc(np.fmax, _extremum_vjp),
+    np.fmin: _by_ufunc(np.fmin, _extremum_vjp),
+    np.logaddexp: _by_ufunc(np.logaddexp, _logaddexp_vjp),
+    np.logaddexp2: _by_ufunc(np.logaddexp2, _logaddexp2_vjp),
+    np.hypot: _by_ufunc(np.hypot, _length_vjp),
+} | {u: _by_ufunc(u, NONDIFF) for u in (np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor)}
+
+
 @op(np.any, python=_reduction_text("any"), rule=NONDIFF)
 def any_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(bool))
@@ -153,6 +213,7 @@ def all_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayTyp
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(bool))
 
 
+BY_UFUNC |= {np.logical_or: any_, np.logical_and: all_}
 _COUNTS_IN_PYTHON = isinstance(np.count_nonzero(()), int)  # so it was before NumPy 2.3
 
 
@@ -174,7 +235,7 @@ def argmin(x: ArrayType, *, axis: int | None = None, keepdims: bool = False) -> 
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp))
 
 
-def _cumulative_text(name: str) -> Any:
+def cumulative_text(name: str) -> Any:
     def text(x: ArrayType, *, axis: int | None = None) -> str:
         keyword = "" if axis is None else f"axis={axis}"
         return f"{{0}}.{name}({keyword}) || np.{name}({', '.join(filter(None, ['{0}', keyword]))})"
@@ -182,12 +243,12 @@ def _cumulative_text(name: str) -> Any:
     return text
 
 
-@op(np.cumsum, python=_cumulative_text("cumsum"), domain=(REAL,))
+@op(np.cumsum, python=cumulative_text("cumsum"), domain=(REAL,))
 def cumsum(x: ArrayType, *, axis: int | None = None) -> ArrayType:
     if axis is None:
-        return ArrayType((x.size,), _sum_dtype(x))
+        return ArrayType((x.size,), sum_dtype(x))
     normalize_axis(axis, x.ndim)
-    return ArrayType(x.shape, _sum_dtype(x))
+    return ArrayType(x.shape, sum_dtype(x))
 
 
 @cumsum.vjp

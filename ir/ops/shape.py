@@ -11,6 +11,8 @@ from ..indexing import SLOT, Slice
 from ..op import op
 from ..types import ArrayType, Shape, broadcast_shapes, check_axes, normalize_axis, result_dtype
 
+Pairs = tuple[tuple[int, int], ...]
+
 
 def _shape_text(shape: Shape) -> str:
     return str(shape[0]) if len(shape) == 1 else str(shape)
@@ -79,6 +81,8 @@ broadcast_to.vjp(lambda g, y, x, *, shape: g)  # the driver sums it down
 
 
 def _expand_text(x: ArrayType, *, axis: tuple[int, ...]) -> str:
+    if x.weak:  # a Python number has no brackets
+        return f"np.expand_dims({{0}}, {axis[0] if len(axis) == 1 else axis})"
     ndim = x.ndim + len(axis)
     last = max(axis)
     entries = ["None" if i in axis else ":" for i in range(last + 1)]
@@ -205,27 +209,122 @@ def stack_vjp(g: Value, y: Value, *arrays: Value, axis: int) -> tuple[Value, ...
     return tuple(take_at(g, axis, i) for i in range(len(arrays)))
 
 
-def _pad_text(x: ArrayType, *, pad_width: tuple[tuple[int, int], ...]) -> str:
-    widths = pad_width[0][0] if len({w for pair in pad_width for w in pair}) == 1 else pad_width
-    return f"np.pad({{0}}, {widths})"
+def _pad_text(x: ArrayType, *, pad_width: Pairs, mode: str, constant_values: Any) -> str:
+    widths: Any = pad_width
+    if len(set(pad_width)) == 1:
+        before, after = pad_width[0]
+        widths = before if before == after else f"({before}, {after})"
+    keywords = f", mode={mode!r}" if mode != "constant" else ""
+    if constant_values != 0 or str(constant_values).startswith("-"):
+        keywords += f", constant_values={str(constant_values).replace('inf', 'np.inf').replace('nan', 'np.nan')}"
+    return f"np.pad({{0}}, {widths}{keywords})"
 
 
-@op(np.pad, python=_pad_text)
-def pad(x: ArrayType, *, pad_width: tuple[tuple[int, int], ...]) -> ArrayType:
-    """Zeros around the array; the other modes are compositions of this and of slices."""
+def _pad(x: Any, *, pad_width: Pairs, mode: str, constant_values: Any) -> Any:
+    keywords = {"constant_values": constant_values} if mode == "constant" else {}
+    return np.pad(x, pad_width, mode=mode, **keywords)  # type: ignore[call-overload]
+
+
+@op(np.pad, fun=_pad, python=_pad_text)
+def pad(x: ArrayType, *, pad_width: Pairs, mode: str = "constant", constant_values: Any = 0) -> ArrayType:
+    """Known numbers, or copies of elements, around the array; each axis by itself."""
     if not pad_width:
         raise ValueError("a number has no axis to pad along")
+    for axis, (n, widths) in enumerate(zip(x.shape, pad_width, strict=True)):
+        if mode != "constant" and n == 0 and any(widths):
+            raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
     return x.with_shape([n + lo + hi for n, (lo, hi) in zip(x.shape, pad_width, strict=True)])
 
 
 @pad.vjp
-def pad_vjp(g: Value, y: Value, x: Value, *, pad_width: tuple[tuple[int, int], ...]) -> Value:
-    from .indexing import getitem
+def pad_vjp(g: Value, y: Value, x: Value, *, pad_width: Pairs, mode: str, constant_values: Any) -> Value:
+    """What lies over the array itself; and what lies over each copied element goes to that element."""
+    from .indexing import getitem, slice_along
 
     bounds = [(lo or None, lo + n if hi else None) for n, (lo, hi) in zip(x.shape, pad_width, strict=True)]
     while bounds and bounds[-1] == (None, None):
         bounds.pop()
-    return getitem(g, index=tuple(Slice(lo, hi) for lo, hi in bounds))
+    if mode == "constant" or not bounds:
+        return getitem(g, index=tuple(Slice(lo, hi) for lo, hi in bounds))
+    for axis, (n, (lo, hi)) in enumerate(zip(x.shape, pad_width, strict=True)):
+        if lo or hi:
+            inner = copy(slice_along(g, axis, lo, lo + n))
+            copied = np.pad(np.arange(n), (lo, hi), mode=mode)  # type: ignore[call-overload]
+            inner = _gathered(inner, slice_along(g, axis, 0, lo), axis, copied[:lo]) if lo else inner
+            after = slice_along(g, axis, lo + n, lo + n + hi)
+            g = _gathered(inner, after, axis, copied[lo + n :]) if hi else inner
+    return g
+
+
+def _gathered(total: Value, g: Value, axis: int, places: Any) -> Value:
+    """The total with the slices of g added at these places along the axis."""
+    from .indexing import index_add, take_at
+    from .reduction import sum_
+
+    before = (Slice(),) * axis
+    first, step = int(places[0]), int(np.diff(places)[0]) if len(places) > 1 else 1
+    if len(set(places)) == 1:
+        added = sum_(g, axis=axis) if len(places) > 1 else take_at(g, axis, 0)
+        return index_add(total, added, index=(*before, first), distinct=True)
+    if step in (1, -1) and np.all(np.diff(places) == step):
+        low, high = int(places.min()), int(places.max()) + 1
+        g = flip(g, axis=(axis,)) if step < 0 else g
+        touched = Slice(low or None, high if high < total.shape[axis] else None)
+        return index_add(total, g, index=(*before, touched), distinct=True)
+    value: Value = index_add(total, g, constant_array(g, places), index=(*before, SLOT), distinct=False)
+    return value
+
+
+def _roll_text(x: ArrayType, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) -> str:
+    by: Any = shift[0] if len(shift) == 1 else shift
+    if axis is None:
+        return f"np.roll({{0}}, {by})"
+    return f"np.roll({{0}}, {by}, axis={axis[0] if len(axis) == 1 else axis})"
+
+
+@op(np.roll, python=_roll_text, rearranges=True)
+def roll(x: ArrayType, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) -> ArrayType:
+    check_axes(axis or (), x.ndim)
+    return x.strong()
+
+
+@roll.vjp
+def roll_vjp(g: Value, y: Value, x: Value, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) -> Value:
+    return roll(g, shift=tuple(-n for n in shift), axis=axis)
+
+
+def _tile_text(x: ArrayType, *, reps: tuple[int, ...]) -> str:
+    return f"np.tile({{0}}, {reps[0] if len(reps) == 1 else reps})"
+
+
+def _tiled(shape: Shape, reps: tuple[int, ...]) -> tuple[Shape, Shape]:
+    """The lengths and the numbers of repeats, for as many axes as the result has."""
+    ndim = max(len(shape), len(reps))
+    return (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(reps)) + reps
+
+
+@op(np.tile, python=_tile_text)
+def tile(x: ArrayType, *, reps: tuple[int, ...]) -> ArrayType:
+    lengths, counts = _tiled(x.shape, reps)
+    return x.with_shape([n * r for n, r in zip(lengths, counts, strict=True)])
+
+
+@tile.vjp
+def tile_vjp(g: Value, y: Value, x: Value, *, reps: tuple[int, ...]) -> Value:
+    """The copies apart, and added up."""
+    from .reduction import sum_
+
+    split: list[int] = []
+    copies: list[int] = []
+    for n, r in zip(*_tiled(x.shape, reps), strict=True):
+        if r != 1:
+            copies.append(len(split))
+            split.append(r)
+        split.append(n)
+    apart = reshape(g, shape=tuple(split))
+    axis = copies[0] if len(copies) == 1 else tuple(copies)
+    total = sum_(apart, axis=axis) if copies else apart
+    return reshape(total, shape=x.shape)
 
 
 def _repeat_text(x: ArrayType, *, repeats: int | tuple[int, ...], axis: int) -> str:
@@ -346,9 +445,20 @@ def _frozen(values: Any) -> Any:
 
 
 def _constant_text(*, values: Any, dtype: np.dtype[Any]) -> str:
-    listed = _nested(values)
-    inferred = np.array(listed).dtype
-    return f"np.array({listed})" if inferred == dtype else f"np.array({listed}, dtype=np.{dtype.name})"
+    inferred = np.array(_nested(values)).dtype
+    cast = "" if inferred == dtype else f", dtype=np.{dtype.name}"
+    return f"np.array({_written(values)}{cast})"
+
+
+def _written(values: Any) -> str:
+    """Nested lists; what has no literal in Python is a name of NumPy."""
+    if isinstance(values, tuple):
+        return f"[{', '.join(map(_written, values))}]"
+    if isinstance(values, complex) and not np.isfinite(values):
+        return f"complex({_written(values.real)}, {_written(values.imag)})"
+    if isinstance(values, float) and not np.isfinite(values):
+        return "np.nan" if values != values else "np.inf" if values > 0 else "-np.inf"
+    return repr(values)
 
 
 @op(

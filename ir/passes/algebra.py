@@ -161,7 +161,10 @@ def operand_not_broadcast(name: str) -> Rule:
 
 
 def weak_number(name: str) -> Rule:
-    """f(dtype(c), x) = f(c, x) for a number c that takes the dtype of x by itself; c may be written or computed."""
+    """f(dtype(c), x) = f(c, x) for a number c that takes the dtype of x by itself; c may be written or computed.
+
+    So does a real array beside a complex one.
+    """
 
     def weak(builder: Builder, a: Value, b: Value) -> Value | None:
         op = BY_NAME[name]
@@ -169,7 +172,7 @@ def weak_number(name: str) -> Rule:
             inner = _defined(builder, operand, "astype")
             if isinstance(operand.atom, Literal) and isinstance(operand.atom.value, np.floating):
                 plain = builder.value(operand.atom.value.item())
-            elif inner and inner[0].type.weak:
+            elif inner and (inner[0].type.weak or (operand.dtype.kind == "c" and inner[0].dtype.kind == "f")):
                 plain = inner[0]
             else:
                 continue
@@ -180,6 +183,15 @@ def weak_number(name: str) -> Rule:
         return None
 
     return weak
+
+
+def cast_of_a_number(builder: Builder, x: Value, *, dtype: np.dtype[Any]) -> Value | None:
+    """A number in the text is written with the dtype that it is cast to."""
+    if isinstance(x.atom, Literal) and x.dtype.kind in "biuf" and dtype.kind in "bif":
+        if dtype.kind == "f" or abs(x.atom.value) < 2**31:  # not nan, and nothing that overflows
+            with np.errstate(all="ignore"):
+                return builder.value(np.asarray(x.atom.value).astype(dtype)[()])
+    return None
 
 
 def reshape_again(builder: Builder, x: Value, *, shape: tuple[int, ...]) -> Value | None:
@@ -302,7 +314,7 @@ def fold_numbers(name: str) -> Rule:
             result = type_.dtype.type(op.fun(*numbers)).item()
         if len(repr(result)) > LONGEST_NUMBER:
             return None
-        if filled is None:
+        if filled is None or not type_.shape:  # what is computed from a 0-d array is a scalar
             return builder.value(result if type_.weak else type_.dtype.type(result))
         whole: Value = builder.emit(BY_NAME["filled"], value=result, shape=type_.shape, dtype=type_.dtype)
         return whole
@@ -384,7 +396,7 @@ EXACT: dict[str, tuple[Rule, ...]] = {
     "squeeze": (undo("expand_dims", "axis"), squeeze_sum, sign_outward("squeeze")),
     "flip": (undo("flip", "axis"),),
     "broadcast_to": (broadcast_to_itself,),
-    "astype": (cast_to_itself,),
+    "astype": (cast_to_itself, cast_of_a_number),
     "copy": (copy_is_the_value,),
     "bitwise_and": (mask_with_itself,),
 }

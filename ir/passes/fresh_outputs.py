@@ -1,42 +1,44 @@
-"""Gradients are handed out as arrays of their own: never a view, never an argument, never the same array twice."""
+"""Results are handed out as arrays of their own: never a view, never an argument, never the same array twice."""
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import replace
 
-from ..aliasing import is_cell, may_alias, read_only, roots
+from ..aliasing import cells, may_alias, read_only, roots
 from ..builder import Builder, Value
 from ..op import BY_NAME
 from ..program import Atom, Literal, Program, Var
 from .dead_code import eliminate_dead_code
 
 
-def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
-    """The program with a copy for each listed output that shares its buffer with anything the caller can see."""
+def copy_shared_outputs(program: Program, early: int = 0) -> Program:
+    """The program with a copy for each output that shares its buffer with anything the caller can see.
+
+    The first `early` outputs are handed out before the backward pass is run.
+    """
     owner = roots(program)
     definitions = {out: e for e in program.equations for out in e.outs}
     frozen = read_only(program)
+    small = cells(program)
     uses = program.use_counts()
     seen = {owner[v] for v in (*program.inputs, *program.captures)}
-    seen |= {owner[o] for i, o in enumerate(program.outputs) if i not in positions and isinstance(o, Var)}
     equations = [e for e in program.equations if e.op.name != "store"]
     stores = [e for e in program.equations if e.op.name == "store"]
     outputs: list[Atom] = []
     for i, output in enumerate(program.outputs):
-        if i not in positions or isinstance(output, Literal):
+        if isinstance(output, Literal):
             outputs.append(output)
             continue
         made = definitions.get(output)
         borrowed = output in frozen or (made is not None and (not made.op.owns or may_alias(made, output)))
         shared = owner[output] is not output or owner[output] in seen or borrowed
         seen.add(owner[output])
-        scalar = made is not None and is_cell(made) and made.op.name not in ("as_array", "filled")
+        scalar = made is not None and output in small and made.op.name not in ("as_array", "filled")
         if not scalar and (not shared or not output.type.shape):
             outputs.append(output)
             continue
         builder = Builder()
-        builder.level = made.level if made else 1
+        builder.level = made.level if made else 0 if i < early else 1
         builder.origin = made.origin if made else None
         if scalar:
             value = builder.emit(BY_NAME["getitem"], output, index=())
@@ -49,6 +51,8 @@ def copy_shared_outputs(program: Program, positions: Container[int]) -> Program:
         if made is not None and uses.get(output) == 1:
             output.name, output.named = "", False  # the copy alone bears the name
         place = equations.index(made) + 1 if made is not None else len(equations)
+        if made is None and i < early:
+            place = next((n for n, e in enumerate(equations) if e.level > 0), place)
         equations[place:place] = builder.equations  # beside what is copied: it may be large, and then it can go
         outputs.append(value.atom)
     written: set[Atom] = set()

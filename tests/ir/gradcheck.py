@@ -246,7 +246,12 @@ def check_low_precision(build: Build, operands: Sequence[Any], *, seed: int = 0)
         if any(x is None for x in low):
             continue
         high = [_cast(x, np.float64, np.complex128) for x in low]
-        outputs = evaluate(forward_program(build, low), low)
+        try:
+            outputs = evaluate(forward_program(build, low), low)
+        except TypeError as error:
+            if "is unsupported in" in str(error):  # NumPy and SciPy refuse it
+                continue
+            raise
         wanted = [k for k, x in enumerate(low) if is_inexact(x)]
         cotangents = [random_like(rng, type_of(y)) for y in outputs]
         found, program = analytic(build, low, cotangents, wanted)
@@ -274,4 +279,4 @@ def build_of_literals(op: Any, operands: Sequence[Any], params: dict[str, Any]) 
     """One equation with these operands as inputs."""
     builder = Builder()
     values = [builder.input(type_of(x), f"x{i}") for i, x in enumerate(operands)]
-    return builder.program("one", [builder.emit(op, *values, **params)])
+    return builder.program("one", as_tuple(builder.emit(op, *values, **params)))

@@ -40,7 +40,7 @@ TYPES = (
 )
 # What asks for more than types: a count that a guard has made sure of, the memory layout of an argument.
 ASKING = {"mask_places", "is_contiguous", "has_strides"}
-FEW = [n for n in NAMES if not BY_NAME[n].effect and n not in ASKING]
+FEW = [n for n in NAMES if not BY_NAME[n].effect and n not in ASKING and not BY_NAME[n].imports]
 
 
 class Writer:

@@ -7,6 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from samples_fft import frequencies, transforms
+from samples_linalg import composed_linear_algebra, linear_algebra, without_derivative
+from samples_membership import memberships
+from samples_order import ordered, without_order
+from samples_parts import parts
+from samples_scipy import scipy_operations
+from samples_shape import rearranged, without_slope
+from samples_special import special, steps
 
 from tapeless.ir.indexing import SLOT, Slice
 from tapeless.ir.op import BY_NAME, Nondifferentiable, Op, Refused
@@ -66,8 +74,11 @@ HOLOMORPHIC = {
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "sin", "cos", "tan", "arcsin", "arccos"),
     *("arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
 }
-BITWISE = {"bitwise_and", "bitwise_or", "bitwise_xor", "invert"}
-COMPLEX = HOLOMORPHIC | {"absolute", "conjugate"}
+BITWISE = {
+    *("bitwise_and", "bitwise_or", "bitwise_xor", "invert", "left_shift", "right_shift", "gcd", "lcm"),
+    "bitwise_count",
+}
+COMPLEX = HOLOMORPHIC | {"absolute", "conjugate", "sign"}
 
 
 def is_ufunc(op: Op) -> bool:
@@ -132,263 +143,278 @@ def reductions(*extra: Sample, between: tuple[float, float] = REAL, empty: bool 
     return [*found, *extra]
 
 
-TABLE: dict[str, list[Sample]] = {
-    "real": [Sample((Z,)), Sample((X,)), Sample((Z[0, 0],)), Sample((0.7,))],
-    "imag": [Sample((Z,)), Sample((X,)), Sample((Z[0, 0],))],
-    "where": [
-        Sample((MASK, X, Y)),
-        Sample((MASK, X, numbers(3))),
-        Sample((MASK[0], X, numbers(2, 1))),
-        Sample((MASK, X, 0.5)),
-        Sample((MASK[0, 0], X, Y)),
-        Sample((MASK, numbers(), numbers(seed=1))),
-        Sample((MASK, Z, X)),
-        Sample((np.array([2, 0, 1]), X, Y)),
-        Sample((numbers(2, 1, seed=9), numbers(3), 1.5)),
-        Sample((X, Y, X[0])),
-    ],
-    "astype": [
-        Sample((X,), {"dtype": F64}),
-        Sample((X,), {"dtype": DTYPES["c128"]}),
-        Sample((np.array([1, 2]),), {"dtype": F64}),
-        Sample((0.5,), {"dtype": F64}),
-        Sample((X[0, 0],), {"dtype": F64}),
-        Sample((X,), {"dtype": DTYPES["i64"]}),
-    ],
-    "stop_gradient": [Sample((X,))],
-    "python_number": [Sample((X[0, 0],)), Sample((Z[0, 0],)), Sample((np.int64(3),))],
-    "reshape": [
-        *each(CUBE, shape=((6, 4), (24,), (4, 3, 2), (2, 3, 4))),
-        *each(numbers(), shape=((1, 1), ())),
-        Sample((numbers(0, 3),), {"shape": (3, 0, 2)}),
-    ],
-    "transpose": [
-        *each(CUBE, axes=((2, 0, 1), (0, 2, 1), (2, 1, 0), (0, 1, 2), (1, 2, 0))),
-        Sample((X,), {"axes": (1, 0)}),
-        Sample((numbers(),), {"axes": ()}),
-    ],
-    "broadcast_to": [
-        *each(X, shape=((2, 3), (4, 2, 3))),
-        Sample((numbers(2, 1),), {"shape": (2, 4)}),
-        Sample((numbers(),), {"shape": (2, 3)}),
-        Sample((numbers(1, 3),), {"shape": (0, 3)}),
-        Sample((numbers(1, 3),), {"shape": (2, 5, 3)}),
-        Sample((0.5,), {"shape": (3,)}),
-    ],
-    "expand_dims": [
-        *each(X, axis=((0,), (1,), (2,), (0, 3), (1, 3), (2, 3))),
-        Sample((numbers(),), {"axis": (0,)}),
-        Sample((numbers(),), {"axis": (0, 1)}),
-    ],
-    "squeeze": each(numbers(1, 3, 1), axis=((0,), (2,), (0, 2))) + each(numbers(1), axis=((0,),)),
-    "flip": each(CUBE, axis=((0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2))) + each(numbers(0, 2), axis=((0,),)),
-    "concatenate": [
-        Sample((X, numbers(4, 3, seed=5)), {"axis": 0}),
-        Sample((X, numbers(2, 1), Y), {"axis": 1}),
-        Sample((X, Z), {"axis": -1}),
-        Sample((X, numbers(0, 3)), {"axis": 0}),
-        Sample((X,), {"axis": 1}),
-        Sample((X, np.array([[1, 2, 3]])), {"axis": 0}),
-    ],
-    "stack": [Sample((X, Y), {"axis": a}) for a in (0, 1, 2, -1)]
-    + [Sample((numbers(), numbers(seed=2), 0.5), {"axis": 0}), Sample((X, Z), {"axis": 0}), Sample((X,), {"axis": 1})],
-    "pad": [
-        *each(X, pad_width=(((1, 2), (0, 3)), ((0, 0), (0, 1)), ((0, 0), (0, 0)), ((1, 1), (1, 1)))),
-        Sample((numbers(0),), {"pad_width": ((1, 2),)}),
-    ],
-    "repeat": each(CUBE, repeats=(2, 3, 1, (2, 0, 3), 0, (1, 1)), axis=(0, 1, 2, 1, 0, 0)),
-    "full": [
-        Sample((numbers(),), {"shape": (2, 3)}),
-        Sample((numbers(3),), {"shape": (2, 3)}),
-        Sample((0.5,), {"shape": (2,)}),
-        Sample((numbers(),), {"shape": ()}),
-    ],
-    "copy": [Sample((X,)), Sample((numbers(),))],
-    "as_array": [Sample((X,)), Sample((numbers(),)), Sample((0.5,))],
-    "sum": reductions(Sample((Z,), {"axis": 1}), Sample((0.5,), {"axis": None})),
-    "mean": reductions(Sample((Z,), {"axis": 1}), Sample((Z,), {"axis": None}), empty=False),
-    "prod": reductions(Sample((Z,), {"axis": 1}), Sample((Z,), {"axis": None}), between=HALF),
-    "others_product": [
-        *each(numbers(2, 3, 2, between=HALF), axis=(None, 1, (0, 2), -1)),
-        *(Sample((x,), {"axis": 1}) for x in (Z, numbers(2, 0), numbers(3, 1))),
-    ],
-    "max": reductions(empty=False),
-    "min": reductions(empty=False),
-    "cumsum": [
-        *each(CUBE, axis=(None, 0, 1, -1)),
-        Sample((numbers(),), {"axis": None}),
-        Sample((Z,), {"axis": 0}),
-        Sample((numbers(0, 2),), {"axis": 0}),
-        Sample((numbers(5),), {"axis": None}),
-    ],
-    "convolve": [
-        Sample((numbers(m, seed=1), numbers(n, seed=2)), {"mode": mode})
-        for m, n in ((5, 3), (2, 6), (1, 4))
-        for mode in ("full", "same", "valid")
-    ],
-    "correlate": [
-        Sample((numbers(m, seed=1), numbers(n, seed=2)), {"mode": mode})
-        for m, n in ((5, 3), (2, 6), (4, 4))
-        for mode in ("full", "same", "valid")
-    ],
-    "conv2d": [
-        Sample((numbers(2, 3, 5, 4), numbers(2, 3, 3, 2, seed=1))),
-        Sample((numbers(1, 2, 4, 5), numbers(3, 2, 2, 2, seed=1)), {"stride": (2, 3), "padding": ((1, 0), (2, 1))}, 1),
-        Sample((numbers(1, 4, 3, 4), numbers(2, 2, 2, 2, seed=1)), {"groups": 2, "spread": (2, 1)}, 1),
-    ],
-    "sliding_window_view": [
-        Sample((numbers(6),), {"window_shape": (3,), "axis": (0,)}),
-        Sample((X,), {"window_shape": (2,), "axis": (1,)}),
-        Sample((numbers(4, 5),), {"window_shape": (2, 3), "axis": (0, 1)}),
-        Sample((CUBE,), {"window_shape": (3, 2), "axis": (2, 0)}),
-        Sample((numbers(6),), {"window_shape": (2, 3), "axis": (0, 0)}),
-    ],
-    "overlap_add": [
-        Sample((numbers(4, 3),), {"shape": (6,), "axis": (0,)}),
-        Sample((numbers(3, 2, 2, 4),), {"shape": (4, 5), "axis": (0, 1)}),
-        Sample((numbers(2, 3, 2, 3),), {"shape": (4, 4), "axis": (1, 0)}),
-    ],
-    "getitem": [
-        *each(
-            CUBE,
-            index=(
-                (1,),
-                (-1, Slice(None, None, 2)),
-                (Ellipsis, 0),
-                (None, Slice(1, 2)),
-                (Slice(None, None, -1),),
-                (),
-                (Slice(5, 9),),
-                (0, 1, 2),
-                (Slice(), None, -2, Ellipsis),
-            ),
-        ),
-        Sample((X, ROWS), {"index": (SLOT,)}),
-        Sample((X, ROWS, COLUMNS), {"index": (SLOT, SLOT)}),
-        Sample((CUBE, COLUMNS), {"index": (Slice(), SLOT)}),
-        Sample((CUBE, COLUMNS), {"index": (1, Ellipsis, SLOT)}),
-        Sample((CUBE, ROWS, COLUMNS), {"index": (SLOT, Slice(), SLOT)}),
-        Sample((Z, ROWS), {"index": (SLOT,)}),
-        Sample((X, np.array([[0], [1]]), np.array([0, 0, 2])), {"index": (SLOT, SLOT)}),
-        Sample((X, np.int64(1)), {"index": (SLOT,)}),
-        Sample((X, np.array([], int)), {"index": (SLOT,)}),
-    ],
-    "set_item": [
-        *[
-            Sample((CUBE, numbers(*s, seed=8)), {"index": i})
-            for s, i in (
-                ((3, 4), (1,)),
-                ((), (0, 1, 2)),
-                ((), (Slice(1),)),
-                ((4,), (0, Slice(1, 3))),
-                ((3, 1), (Ellipsis, 3, None)),
-                ((1, 3, 4), (1,)),
-                ((2, 3), (Ellipsis, 0)),
-            )
+TABLE: dict[str, list[Sample]] = (
+    {
+        "real": [Sample((Z,)), Sample((X,)), Sample((Z[0, 0],)), Sample((0.7,))],
+        "imag": [Sample((Z,)), Sample((X,)), Sample((Z[0, 0],))],
+        "where": [
+            Sample((MASK, X, Y)),
+            Sample((MASK, X, numbers(3))),
+            Sample((MASK[0], X, numbers(2, 1))),
+            Sample((MASK, X, 0.5)),
+            Sample((MASK[0, 0], X, Y)),
+            Sample((MASK, numbers(), numbers(seed=1))),
+            Sample((MASK, Z, X)),
+            Sample((np.array([2, 0, 1]), X, Y)),
+            Sample((numbers(2, 1, seed=9), numbers(3), 1.5)),
+            Sample((X, Y, X[0])),
         ],
-        Sample((X, numbers(4, 3, seed=8), ROWS), {"index": (SLOT,)}),
-        Sample((X, numbers(), ROWS), {"index": (SLOT,)}),
-        Sample((X, numbers(4, seed=8), ROWS, COLUMNS), {"index": (SLOT, SLOT)}),
-        Sample((CUBE, numbers(4, 1, seed=8), COLUMNS), {"index": (0, SLOT)}),
-        Sample((X, numbers(), MASK), {"index": (SLOT,)}),
-        Sample((X, numbers(), MASK[:, 0]), {"index": (SLOT,)}),
-        Sample((X, numbers(), MASK[0]), {"index": (Slice(), SLOT)}),
-        Sample((numbers(3, 3), numbers(), np.array([True, False, True])), {"index": (Slice(), SLOT)}),
-        Sample((X, 0.5, ROWS), {"index": (SLOT,)}),
-        Sample((X, Y), {"index": ()}),
-        Sample((Z, X[0]), {"index": (1,)}),
-        Sample((np.array([1, 2, 3]), numbers()), {"index": (1,)}),
-    ],
-    "index_add": [
-        Sample((CUBE, numbers(3, 4, seed=8)), {"index": (1,)}),
-        Sample((CUBE, numbers(4)), {"index": (0, Slice(1, 3))}),
-        Sample((X, numbers(4, 3, seed=8), ROWS), {"index": (SLOT,)}),
-        Sample((X, numbers(), ROWS), {"index": (SLOT,)}),
-        Sample((X, numbers(4, seed=8), ROWS, COLUMNS), {"index": (SLOT, SLOT)}),
-        Sample((CUBE, numbers(2, 4, 1, seed=8), COLUMNS), {"index": (Slice(), SLOT)}),
-        Sample((X, numbers(), MASK), {"index": (SLOT,)}),
-        Sample((X, numbers(), MASK[0]), {"index": (Slice(), SLOT)}),
-        Sample((X, numbers(3), np.array([1, 0])), {"index": (SLOT,), "distinct": True}),
-        Sample((Z, X[0]), {"index": (1,), "distinct": True}),
-    ],
-    "matmul": [
-        Sample((numbers(*s, seed=1), numbers(*t, seed=2)))
-        for s, t in (
-            ((2, 3), (3, 4)),
-            ((3,), (3,)),
-            ((3,), (3, 4)),
-            ((2, 3), (3,)),
-            ((5, 2, 3), (3, 4)),
-            ((2, 3), (5, 3, 4)),
-            ((5, 2, 3), (5, 3, 4)),
-            ((5, 1, 2, 3), (4, 3, 2)),
-            ((3,), (5, 3, 4)),
-            ((5, 2, 3), (3,)),
-            ((4, 1, 2, 3), (3,)),
-            ((1, 2, 3), (5, 3, 4)),
-            ((2, 0), (0, 3)),
-            ((0, 3), (3, 2)),
-            ((1, 1), (1, 1)),
-            ((0,), (0,)),
-            ((0, 2, 3), (3,)),
-        )
-    ]
-    + [
-        Sample((Z, complexes(3, 2, seed=4))),
-        Sample((Z, numbers(3, 2))),
-        Sample((X, complexes(3))),
-        Sample((np.array([[1, 2, 3]]), numbers(3))),
-    ],
-    "outer": [
-        Sample((numbers(3), numbers(4, seed=1))),
-        Sample((X, Y)),
-        Sample((numbers(), numbers(3))),
-        Sample((Z[0], X[1])),
-        Sample((numbers(0), numbers(3))),
-    ],
-    "tensordot": [
-        Sample((numbers(*s, seed=1), numbers(*t, seed=2)), {"axes": a})
-        for s, t, a in (
-            ((2, 3, 4), (4, 3, 5), ((2, 1), (0, 1))),
-            ((2, 3, 4), (4, 3, 5), ((1, 2), (1, 0))),
-            ((2, 3), (3, 4), ((1,), (0,))),
-            ((2, 3), (4, 2), ((0,), (1,))),
-            ((2, 3), (4,), ((), ())),
-            ((2, 3, 4), (4, 2, 3), ((0, 1, 2), (1, 2, 0))),
-            ((3, 2, 4), (5, 4, 3), ((2, 0), (1, 2))),
-            ((0, 3), (3, 2), ((1,), (0,))),
-        )
-    ]
-    + [Sample((Z, complexes(4, 2, seed=4)), {"axes": ((0,), (1,))})],
-    "einsum": [
-        Sample(tuple(numbers(*s, seed=i) for i, s in enumerate(shapes)), {"subscripts": text})
-        for text, *shapes in (
-            ("ii->i", (3, 3)),
-            ("ii->", (3, 3)),
-            ("ij->", (2, 3)),
-            ("ij->ji", (2, 3)),
-            ("ij,j->i", (2, 3), (3,)),
-            ("ij->j", (2, 3)),
-            ("bij,bjk->bik", (2, 3, 4), (2, 4, 2)),
-            ("i,j->ij", (2,), (3,)),
-            ("ij,kl->il", (2, 3), (4, 2)),
-            ("i,i,i->", (3,), (3,), (3,)),
-            ("ijj->i", (2, 3, 3)),
-            ("iij,j->i", (2, 2, 3), (3,)),
-            ("ij,ij->ij", (2, 3), (2, 3)),
-            ("ij,ij->i", (2, 1), (2, 3)),
-            (",i->i", (), (3,)),
-            ("iii->", (2, 2, 2)),
-            ("ij,jk,kl->il", (2, 3), (3, 2), (2, 4)),
-            ("ijij->ji", (2, 3, 2, 3)),
-            ("ij->", (0, 3)),
-        )
-    ]
-    + [
-        Sample((Z, complexes(3, seed=4)), {"subscripts": "ij,j->i"}),
-        Sample((Z, Z), {"subscripts": "ij,ij->", "optimize": True}),
-    ],
-}
+        "astype": [
+            Sample((X,), {"dtype": F64}),
+            Sample((X,), {"dtype": DTYPES["c128"]}),
+            Sample((np.array([1, 2]),), {"dtype": F64}),
+            Sample((0.5,), {"dtype": F64}),
+            Sample((X[0, 0],), {"dtype": F64}),
+            Sample((X,), {"dtype": DTYPES["i64"]}),
+        ],
+        "stop_gradient": [Sample((X,))],
+        "python_number": [Sample((X[0, 0],)), Sample((Z[0, 0],)), Sample((np.int64(3),))],
+        "reshape": [
+            *each(CUBE, shape=((6, 4), (24,), (4, 3, 2), (2, 3, 4))),
+            *each(numbers(), shape=((1, 1), ())),
+            Sample((numbers(0, 3),), {"shape": (3, 0, 2)}),
+        ],
+        "transpose": [
+            *each(CUBE, axes=((2, 0, 1), (0, 2, 1), (2, 1, 0), (0, 1, 2), (1, 2, 0))),
+            Sample((X,), {"axes": (1, 0)}),
+            Sample((numbers(),), {"axes": ()}),
+        ],
+        "broadcast_to": [
+            *each(X, shape=((2, 3), (4, 2, 3))),
+            Sample((numbers(2, 1),), {"shape": (2, 4)}),
+            Sample((numbers(),), {"shape": (2, 3)}),
+            Sample((numbers(1, 3),), {"shape": (0, 3)}),
+            Sample((numbers(1, 3),), {"shape": (2, 5, 3)}),
+            Sample((0.5,), {"shape": (3,)}),
+        ],
+        "expand_dims": [
+            *each(X, axis=((0,), (1,), (2,), (0, 3), (1, 3), (2, 3))),
+            Sample((numbers(),), {"axis": (0,)}),
+            Sample((numbers(),), {"axis": (0, 1)}),
+        ],
+        "squeeze": each(numbers(1, 3, 1), axis=((0,), (2,), (0, 2))) + each(numbers(1), axis=((0,),)),
+        "flip": each(CUBE, axis=((0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2))) + each(numbers(0, 2), axis=((0,),)),
+        "concatenate": [
+            Sample((X, numbers(4, 3, seed=5)), {"axis": 0}),
+            Sample((X, numbers(2, 1), Y), {"axis": 1}),
+            Sample((X, Z), {"axis": -1}),
+            Sample((X, numbers(0, 3)), {"axis": 0}),
+            Sample((X,), {"axis": 1}),
+            Sample((X, np.array([[1, 2, 3]])), {"axis": 0}),
+        ],
+        "stack": [Sample((X, Y), {"axis": a}) for a in (0, 1, 2, -1)]
+        + [
+            Sample((numbers(), numbers(seed=2), 0.5), {"axis": 0}),
+            Sample((X, Z), {"axis": 0}),
+            Sample((X,), {"axis": 1}),
+        ],
+        "pad": [
+            *each(X, pad_width=(((1, 2), (0, 3)), ((0, 0), (0, 1)), ((0, 0), (0, 0)), ((1, 1), (1, 1)))),
+            Sample((numbers(0),), {"pad_width": ((1, 2),)}),
+        ],
+        "repeat": each(CUBE, repeats=(2, 3, 1, (2, 0, 3), 0, (1, 1)), axis=(0, 1, 2, 1, 0, 0)),
+        "full": [
+            Sample((numbers(),), {"shape": (2, 3)}),
+            Sample((numbers(3),), {"shape": (2, 3)}),
+            Sample((0.5,), {"shape": (2,)}),
+            Sample((numbers(),), {"shape": ()}),
+        ],
+        "copy": [Sample((X,)), Sample((numbers(),))],
+        "as_array": [Sample((X,)), Sample((numbers(),)), Sample((0.5,))],
+        "sum": reductions(Sample((Z,), {"axis": 1}), Sample((0.5,), {"axis": None})),
+        "mean": reductions(Sample((Z,), {"axis": 1}), Sample((Z,), {"axis": None}), empty=False),
+        "prod": reductions(Sample((Z,), {"axis": 1}), Sample((Z,), {"axis": None}), between=HALF),
+        "others_product": [
+            *each(numbers(2, 3, 2, between=HALF), axis=(None, 1, (0, 2), -1)),
+            *(Sample((x,), {"axis": 1}) for x in (Z, numbers(2, 0), numbers(3, 1))),
+        ],
+        "max": reductions(empty=False),
+        "min": reductions(empty=False),
+        "cumsum": [
+            *each(CUBE, axis=(None, 0, 1, -1)),
+            Sample((numbers(),), {"axis": None}),
+            Sample((Z,), {"axis": 0}),
+            Sample((numbers(0, 2),), {"axis": 0}),
+            Sample((numbers(5),), {"axis": None}),
+        ],
+        "convolve": [
+            Sample((numbers(m, seed=1), numbers(n, seed=2)), {"mode": mode})
+            for m, n in ((5, 3), (2, 6), (1, 4))
+            for mode in ("full", "same", "valid")
+        ],
+        "correlate": [
+            Sample((numbers(m, seed=1), numbers(n, seed=2)), {"mode": mode})
+            for m, n in ((5, 3), (2, 6), (4, 4))
+            for mode in ("full", "same", "valid")
+        ],
+        "convolution": [
+            Sample((numbers(2, 3, 5, 4), numbers(2, 3, 3, 2, seed=1))),
+            Sample(
+                (numbers(1, 2, 4, 5), numbers(3, 2, 2, 2, seed=1)), {"stride": (2, 3), "padding": ((1, 0), (2, 1))}, 1
+            ),
+            Sample((numbers(1, 4, 3, 4), numbers(2, 2, 2, 2, seed=1)), {"groups": 2, "spread": (2, 1)}, 1),
+        ],
+        "sliding_window_view": [
+            Sample((numbers(6),), {"window_shape": (3,), "axis": (0,)}),
+            Sample((X,), {"window_shape": (2,), "axis": (1,)}),
+            Sample((numbers(4, 5),), {"window_shape": (2, 3), "axis": (0, 1)}),
+            Sample((CUBE,), {"window_shape": (3, 2), "axis": (2, 0)}),
+            Sample((numbers(6),), {"window_shape": (2, 3), "axis": (0, 0)}),
+        ],
+        "overlap_add": [
+            Sample((numbers(4, 3),), {"shape": (6,), "axis": (0,)}),
+            Sample((numbers(3, 2, 2, 4),), {"shape": (4, 5), "axis": (0, 1)}),
+            Sample((numbers(2, 3, 2, 3),), {"shape": (4, 4), "axis": (1, 0)}),
+        ],
+        "getitem": [
+            *each(
+                CUBE,
+                index=(
+                    (1,),
+                    (-1, Slice(None, None, 2)),
+                    (Ellipsis, 0),
+                    (None, Slice(1, 2)),
+                    (Slice(None, None, -1),),
+                    (),
+                    (Slice(5, 9),),
+                    (0, 1, 2),
+                    (Slice(), None, -2, Ellipsis),
+                ),
+            ),
+            Sample((X, ROWS), {"index": (SLOT,)}),
+            Sample((X, ROWS, COLUMNS), {"index": (SLOT, SLOT)}),
+            Sample((CUBE, COLUMNS), {"index": (Slice(), SLOT)}),
+            Sample((CUBE, COLUMNS), {"index": (1, Ellipsis, SLOT)}),
+            Sample((CUBE, ROWS, COLUMNS), {"index": (SLOT, Slice(), SLOT)}),
+            Sample((Z, ROWS), {"index": (SLOT,)}),
+            Sample((X, np.array([[0], [1]]), np.array([0, 0, 2])), {"index": (SLOT, SLOT)}),
+            Sample((X, np.int64(1)), {"index": (SLOT,)}),
+            Sample((X, np.array([], int)), {"index": (SLOT,)}),
+        ],
+        "set_item": [
+            *[
+                Sample((CUBE, numbers(*s, seed=8)), {"index": i})
+                for s, i in (
+                    ((3, 4), (1,)),
+                    ((), (0, 1, 2)),
+                    ((), (Slice(1),)),
+                    ((4,), (0, Slice(1, 3))),
+                    ((3, 1), (Ellipsis, 3, None)),
+                    ((1, 3, 4), (1,)),
+                    ((2, 3), (Ellipsis, 0)),
+                )
+            ],
+            Sample((X, numbers(4, 3, seed=8), ROWS), {"index": (SLOT,)}),
+            Sample((X, numbers(), ROWS), {"index": (SLOT,)}),
+            Sample((X, numbers(4, seed=8), ROWS, COLUMNS), {"index": (SLOT, SLOT)}),
+            Sample((CUBE, numbers(4, 1, seed=8), COLUMNS), {"index": (0, SLOT)}),
+            Sample((X, numbers(), MASK), {"index": (SLOT,)}),
+            Sample((X, numbers(), MASK[:, 0]), {"index": (SLOT,)}),
+            Sample((X, numbers(), MASK[0]), {"index": (Slice(), SLOT)}),
+            Sample((numbers(3, 3), numbers(), np.array([True, False, True])), {"index": (Slice(), SLOT)}),
+            Sample((X, 0.5, ROWS), {"index": (SLOT,)}),
+            Sample((X, Y), {"index": ()}),
+            Sample((Z, X[0]), {"index": (1,)}),
+            Sample((np.array([1, 2, 3]), numbers()), {"index": (1,)}),
+        ],
+        "index_add": [
+            Sample((CUBE, numbers(3, 4, seed=8)), {"index": (1,)}),
+            Sample((CUBE, numbers(4)), {"index": (0, Slice(1, 3))}),
+            Sample((X, numbers(4, 3, seed=8), ROWS), {"index": (SLOT,)}),
+            Sample((X, numbers(), ROWS), {"index": (SLOT,)}),
+            Sample((X, numbers(4, seed=8), ROWS, COLUMNS), {"index": (SLOT, SLOT)}),
+            Sample((CUBE, numbers(2, 4, 1, seed=8), COLUMNS), {"index": (Slice(), SLOT)}),
+            Sample((X, numbers(), MASK), {"index": (SLOT,)}),
+            Sample((X, numbers(), MASK[0]), {"index": (Slice(), SLOT)}),
+            Sample((X, numbers(3), np.array([1, 0])), {"index": (SLOT,), "distinct": True}),
+            Sample((Z, X[0]), {"index": (1,), "distinct": True}),
+        ],
+        "matmul": [
+            Sample((numbers(*s, seed=1), numbers(*t, seed=2)))
+            for s, t in (
+                ((2, 3), (3, 4)),
+                ((3,), (3,)),
+                ((3,), (3, 4)),
+                ((2, 3), (3,)),
+                ((5, 2, 3), (3, 4)),
+                ((2, 3), (5, 3, 4)),
+                ((5, 2, 3), (5, 3, 4)),
+                ((5, 1, 2, 3), (4, 3, 2)),
+                ((3,), (5, 3, 4)),
+                ((5, 2, 3), (3,)),
+                ((4, 1, 2, 3), (3,)),
+                ((1, 2, 3), (5, 3, 4)),
+                ((2, 0), (0, 3)),
+                ((0, 3), (3, 2)),
+                ((1, 1), (1, 1)),
+                ((0,), (0,)),
+                ((0, 2, 3), (3,)),
+            )
+        ]
+        + [
+            Sample((Z, complexes(3, 2, seed=4))),
+            Sample((Z, numbers(3, 2))),
+            Sample((X, complexes(3))),
+            Sample((np.array([[1, 2, 3]]), numbers(3))),
+        ],
+        "outer": [
+            Sample((numbers(3), numbers(4, seed=1))),
+            Sample((X, Y)),
+            Sample((numbers(), numbers(3))),
+            Sample((Z[0], X[1])),
+            Sample((numbers(0), numbers(3))),
+        ],
+        "tensordot": [
+            Sample((numbers(*s, seed=1), numbers(*t, seed=2)), {"axes": a})
+            for s, t, a in (
+                ((2, 3, 4), (4, 3, 5), ((2, 1), (0, 1))),
+                ((2, 3, 4), (4, 3, 5), ((1, 2), (1, 0))),
+                ((2, 3), (3, 4), ((1,), (0,))),
+                ((2, 3), (4, 2), ((0,), (1,))),
+                ((2, 3), (4,), ((), ())),
+                ((2, 3, 4), (4, 2, 3), ((0, 1, 2), (1, 2, 0))),
+                ((3, 2, 4), (5, 4, 3), ((2, 0), (1, 2))),
+                ((0, 3), (3, 2), ((1,), (0,))),
+            )
+        ]
+        + [Sample((Z, complexes(4, 2, seed=4)), {"axes": ((0,), (1,))})],
+        "einsum": [
+            Sample(tuple(numbers(*s, seed=i) for i, s in enumerate(shapes)), {"subscripts": text})
+            for text, *shapes in (
+                ("ii->i", (3, 3)),
+                ("ii->", (3, 3)),
+                ("ij->", (2, 3)),
+                ("ij->ji", (2, 3)),
+                ("ij,j->i", (2, 3), (3,)),
+                ("ij->j", (2, 3)),
+                ("bij,bjk->bik", (2, 3, 4), (2, 4, 2)),
+                ("i,j->ij", (2,), (3,)),
+                ("ij,kl->il", (2, 3), (4, 2)),
+                ("i,i,i->", (3,), (3,), (3,)),
+                ("ijj->i", (2, 3, 3)),
+                ("iij,j->i", (2, 2, 3), (3,)),
+                ("ij,ij->ij", (2, 3), (2, 3)),
+                ("ij,ij->i", (2, 1), (2, 3)),
+                (",i->i", (), (3,)),
+                ("iii->", (2, 2, 2)),
+                ("ij,jk,kl->il", (2, 3), (3, 2), (2, 4)),
+                ("ijij->ji", (2, 3, 2, 3)),
+                ("ij->", (0, 3)),
+            )
+        ]
+        + [
+            Sample((Z, complexes(3, seed=4)), {"subscripts": "ij,j->i"}),
+            Sample((Z, Z), {"subscripts": "ij,ij->", "optimize": True}),
+        ],
+    }
+    | transforms(Sample, numbers, complexes, each)
+    | parts(Sample, numbers, complexes)
+)
+TABLE |= special(Sample, numbers, complexes, each)
+TABLE |= linear_algebra(Sample, numbers, complexes, each) | scipy_operations(Sample, numbers, complexes, each)
+TABLE |= ordered(Sample, numbers, complexes, each, reductions)
+for _name, _samples in rearranged(Sample, numbers, complexes, each).items():
+    TABLE[_name] = TABLE.get(_name, []) + _samples
 
 # Operations without a derivative: their values are compared, their cotangents end there.
 PLAIN: dict[str, list[Sample]] = {
@@ -411,7 +437,12 @@ PLAIN: dict[str, list[Sample]] = {
     "guard": [Sample((np.bool_(True),), {"expected": True})],
     "store": [],
     "mask_places": each(MASK, axis=(0, 1), count=(3, 3)),
-}
+} | frequencies(each)
+PLAIN |= steps(Sample, numbers)
+PLAIN |= without_derivative(Sample, numbers, each)
+PLAIN |= without_order(Sample, numbers, each)
+PLAIN |= without_slope(Sample, numbers, each)
+PLAIN |= memberships(Sample)
 
 
 def samples_of(op: Op) -> list[Sample]:
@@ -425,7 +456,6 @@ def build_of(op: Op, params: dict[str, Any]) -> Callable[..., Any]:
     return lambda *values: op(*values, **params)
 
 
-SYMMETRIC = numbers(3, 3, seed=5)
 COMPOSED: dict[str, list[Sample]] = {
     "var": [
         *each(CUBE, axis=(None, 0, (0, 2)), keepdims=(False, True, False), ddof=(0, 1, 0)),
@@ -457,15 +487,9 @@ COMPOSED: dict[str, list[Sample]] = {
         Sample((numbers(4), numbers(2, 4, 3))),
     ],
     "vdot": [Sample((X, Y)), Sample((Z, complexes(2, 3, seed=3))), Sample((X, Z))],
-    "trace": [Sample((SYMMETRIC,)), Sample((X,)), Sample((numbers(4, 2),))],
     "tril": each(X, k=(0, 1, -1)) + each(CUBE, k=(0,)),
     "triu": each(X, k=(0, 1, -1)) + each(CUBE, k=(0,)),
-    "norm": [
-        *each(CUBE, axis=(None, 1, (0, 2)), keepdims=(False, True, False)),
-        Sample((Z,), {"axis": 1}),
-        Sample((X,), {"ord": "fro"}),
-        Sample((X,), {"ord": 2, "axis": 1}),
-    ],
 }
+COMPOSED |= composed_linear_algebra(Sample, numbers, complexes, each)
 COMPOSITION = {function.__name__: (key, function) for key, function in COMPOSITIONS.items()}
 NAMES = sorted(BY_NAME)

@@ -13,14 +13,14 @@ from samples import complexes, numbers
 from tapeless.ir.builder import Builder
 from tapeless.ir.check import check
 from tapeless.ir.grad import backward
-from tapeless.ir.kernels import conv2d as kernel
+from tapeless.ir.kernels import convolution as kernel
 from tapeless.ir.kernels import last_write, others_product, overlap_add
 from tapeless.ir.op import BY_NAME
 from tapeless.ir.passes import optimize
 from tapeless.ir.program import Program
 from tapeless.ir.types import type_of
 
-conv2d = BY_NAME["conv2d"]
+conv2d = BY_NAME["convolution"]
 
 
 def naive(x: Any, w: Any, stride: Any, padding: Any, dilation: Any, spread: Any, groups: int) -> Any:
@@ -155,7 +155,7 @@ def adjoint_of_conv2d(**params: Any) -> Program:
 def test_the_adjoint_of_a_convolution_is_two_convolutions() -> None:
     """A full convolution with the kernel rotated by 180 degrees, and one of the input with the cotangent."""
     text = str(adjoint_of_conv2d(padding=((1, 0), (0, 1))))
-    defaults = "stride=(1, 1)", "dilation=(1, 1), spread=(1, 1), groups=1"
+    defaults = "stride=1", "dilation=1, spread=1, groups=1"
     text = text.replace(f"{defaults[0]}, ", "").replace(f", {defaults[1]}", "")
     assert (
         text
@@ -164,10 +164,10 @@ def conv(x: f64[2, 3, 6, 5], w: f64[4, 3, 3, 2], dy: f64[2, 4, 5, 5]) -> (f64[2,
     # backward
     _1: f64[4, 3, 3, 2] = flip(w, axis=(2, 3))
     _2: f64[3, 4, 3, 2] = transpose(_1, axes=(1, 0, 2, 3))
-    dx: f64[2, 3, 6, 5] = conv2d(dy, _2, padding=((1, 2), (1, 0)))
+    dx: f64[2, 3, 6, 5] = convolution(dy, _2, padding=((1, 2), (1, 0)))
     _3: f64[3, 2, 6, 5] = transpose(x, axes=(1, 0, 2, 3))
     _4: f64[4, 2, 5, 5] = transpose(dy, axes=(1, 0, 2, 3))
-    _5: f64[3, 4, 3, 2] = conv2d(_3, _4, padding=((1, 0), (0, 1)))
+    _5: f64[3, 4, 3, 2] = convolution(_3, _4, padding=((1, 0), (0, 1)))
     dw: f64[4, 3, 3, 2] = transpose(_5, axes=(1, 0, 2, 3))
     return (dx, dw,)
 """
@@ -181,13 +181,13 @@ def test_stride_and_dilation_change_places(params: dict[str, Any]) -> None:
     """What the forward convolution skips, the adjoint spreads apart, and the other way round."""
     program = adjoint_of_conv2d(**params)
     text = str(program)
-    assert text.count(" = conv2d(") == 2
+    assert text.count(" = convolution(") == 2
     assert text.count(" = flip(") == 1
     assert "axis=(2, 3)" in text
-    of_input, of_kernel = (e.params for e in program.equations if e.op.name == "conv2d")
-    stride, dilation = params.get("stride", (1, 1)), params.get("dilation", (1, 1))
-    assert (of_input["spread"], of_input["dilation"], of_input["stride"]) == (stride, dilation, (1, 1))
-    assert (of_kernel["dilation"], of_kernel["stride"], of_kernel["spread"]) == (stride, dilation, (1, 1))
+    of_input, of_kernel = (e.params for e in program.equations if e.op.name == "convolution")
+    stride, dilation = params.get("stride", 1), params.get("dilation", 1)
+    assert (of_input["spread"], of_input["dilation"], of_input["stride"]) == (stride, dilation, 1)
+    assert (of_kernel["dilation"], of_kernel["stride"], of_kernel["spread"]) == (stride, dilation, 1)
 
 
 # ---------------------------------------------------------------------------------------------------- one dimension

@@ -45,6 +45,7 @@ class Emit:
 
 # x, y: vectors of one dtype; s: a number of that dtype; m: a matrix [n, 3] of it.
 EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
+    ("astype", "cast_of_a_number"): (lambda e, x, y, s: x * e.astype(x.builder.value(2), dtype=DTYPES["f32"]),),
     ("multiply", "multiply_by_one"): (
         lambda e, x, y, s: 1 * x,
         lambda e, x, y, s: x * 1,

@@ -75,7 +75,7 @@ def test_every_op(name: str) -> None:
     for sample in samples_of(op):
         builder = Builder()
         result = builder.emit(op, *(builder.input(type_of(x), "x") for x in sample.operands), **sample.params)
-        round_trip(builder.program("f", [] if result == () else [result]))
+        round_trip(builder.program("f", list(result) if isinstance(result, tuple) else [result]))
 
 
 def test_names_origins_and_levels() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...ir.ops.elementwise import astype
 from ...ir.ops.shape import filled, full
-from ..array import lift, wrap
+from ..array import ArrayTracer, lift, wrap
 from ..errors import UnsupportedError, explain
 from ..trace import Trace
 from .registry import as_tracer, function
@@ -38,12 +38,21 @@ def _new(trace: Trace, like: Any, value: Any, dtype: Any, shape: Any, order: str
     wanted = like.shape if shape is None else tuple(np.atleast_1d(shape).tolist())
     chosen = np.dtype(dtype) if dtype is not None else like.dtype
     made = trace.emit(filled, value=value, shape=wanted, dtype=chosen)
-    return wrap(trace, made, **_laid_out(trace, like, shape, order))
+    return _kept(wrap(trace, made, **_laid_out(trace, like, shape, order)))
+
+
+def _kept(made: Any) -> Any:
+    """The new array; what is computed from it lies as it does."""
+    if isinstance(made, ArrayTracer):
+        made._note_owner()
+    return made
 
 
 def _laid_out(trace: Trace, like: Any, shape: Any, order: str) -> dict[str, Any]:
     """How NumPy lays out an array made like another one: in C order, or as that one lies."""
     if order == "C" or like.ndim < 2 or like._place.contiguous or (shape is not None and np.size(shape) != like.ndim):
+        return {"contiguous": True}
+    if shape is not None and order in ("K", "A") and trace.layout(like._place).flags.c_contiguous:
         return {"contiguous": True}
     if shape is not None or order not in ("K", "A"):
         raise UnsupportedError(
@@ -63,4 +72,4 @@ def _full_like(
     made = trace.emit(full, value, shape=wanted)
     if made.dtype != chosen:
         made = trace.emit(astype, made, dtype=chosen)
-    return wrap(trace, made, **_laid_out(trace, a, shape, order))
+    return _kept(wrap(trace, made, **_laid_out(trace, a, shape, order)))

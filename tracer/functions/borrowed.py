@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ...ir.op import BY_CALLABLE
 from ...ir.ops.compositions import COMPOSITIONS
 from ..array import Tracer
 from ..creation import original, traced_creation
+from ..interception import original_of
 from ..site import current_site
 from ..trace import ACTIVE, Trace
 from .registry import FUNCTIONS, as_tracer
@@ -27,6 +28,11 @@ def _as_array(a: Any, *args: Any, **kwargs: Any) -> Any:
     made = traced_creation("asarray", a, *args, **kwargs)
     trace = ACTIVE.get()
     return as_tracer(trace, made) if trace is not None and isinstance(a, Tracer) else made
+
+
+def _type(thing: Any) -> Any:
+    """What a stand-in answers: the type of what it stands for."""
+    return thing.__class__ if isinstance(thing, Tracer) else type(thing)
 
 
 def _creation(name: str) -> Callable[..., Any]:
@@ -50,18 +56,19 @@ class _Module:
 
 def _seen(name: str, thing: Any) -> Any:
     """What a name of NumPy's text stands for in a borrowed function."""
+    thing = original_of(thing)
     if name in _SUBSTITUTES and thing is original(name):
         return _SUBSTITUTES[name]
     if isinstance(thing, types.ModuleType) and thing.__name__.partition(".")[0] == "numpy":
         return _Module(thing)
     if isinstance(thing, types.FunctionType) and thing.__module__.partition(".")[0] == "numpy":
-        return _copy(thing)
+        return own_text(thing)
     return thing
 
 
 @cache
-def _copy(function: types.FunctionType) -> types.FunctionType:
-    """The function with globals of its own."""
+def own_text(function: types.FunctionType) -> types.FunctionType:
+    """A function of NumPy that makes traced buffers and takes stand-ins: a copy with globals of its own."""
     scope = _Scope(function.__globals__)
     copy = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
@@ -76,7 +83,7 @@ class _Scope(dict[str, Any]):
         self._own = own
 
     def __missing__(self, name: str) -> Any:
-        value = self[name] = _seen(name, self._own[name])
+        value = self[name] = _type if name == "type" else _seen(name, self._own[name])
         return value
 
 
@@ -90,13 +97,25 @@ def borrow(*functions: Any) -> None:
 
 
 def _borrowed(implementation: types.FunctionType) -> Callable[..., Any]:
+    return lambda trace, *args, **kwargs: named_by_user(trace, own_text(implementation), *args, **kwargs)
+
+
+def named_by_user(trace: Trace, steps: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Record the steps that the user wrote as one call: what has a name is the result."""
+    with trace.steps_unnamed():
+        result = steps(*args, **kwargs)
+    site = current_site()
+    if isinstance(result, Tracer) and site is not None and site.name and trace.names_steps:
+        trace.name(result._here(), site.name)
+    return result
+
+
+def in_steps(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Have an arrangement of several steps recorded as one call."""
+
+    @wraps(handler)
     def run(trace: Trace, *args: Any, **kwargs: Any) -> Any:
-        with trace.steps_unnamed():
-            result = _copy(implementation)(*args, **kwargs)
-        site = current_site()
-        if isinstance(result, Tracer) and site is not None and site.name:
-            trace.name(result._here(), site.name)
-        return result
+        return named_by_user(trace, handler, trace, *args, **kwargs)
 
     return run
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.types import normalize_axis, result_dtype
+from ...ir.types import ArrayType, normalize_axis, result_dtype
 from ..array import Tracer, lift
+from ..refusals import refuse
 from ..trace import Trace
 from .registry import FUNCTIONS, as_tracer, function
 
@@ -29,7 +30,16 @@ def _size(trace: Trace, a: Any, axis: Any = None) -> int:
 
 @function(np.result_type)
 def _result_type(trace: Trace, *args: Any) -> Any:
-    return result_dtype(*(lift(trace, a).type for a in args if isinstance(a, Tracer | np.ndarray | int | float)))
+    types = [lift(trace, a).type if isinstance(a, Tracer | np.ndarray | int | float | complex) else a for a in args]
+    return result_dtype(*(t if isinstance(t, ArrayType) else ArrayType((), np.dtype(t)) for t in types))
+
+
+@function(np.min_scalar_type)
+def _min_scalar_type(trace: Trace, a: Any, /) -> Any:
+    x = as_tracer(trace, a)
+    if not x.ndim:
+        raise refuse(trace, "np.min_scalar_type", "of a number it depends on the value", "x.dtype")
+    return x.dtype
 
 
 @function(np.can_cast)

@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.op import BY_NAME
 from ...ir.ops import linear
 from ...ir.types import normalize_axis
 from ..array import ArrayTracer, lift, wrap
-from ..einsum import explicit_subscripts
-from ..errors import UnsupportedError, explain
+from ..einsum import explicit_subscripts, listed_subscripts
 from ..trace import Trace
 from .arranging import looks_at
-from .registry import function
+from .linalg import deliver
+from .registry import function, no_order
 
 
 @function(np.tensordot)
@@ -30,18 +31,56 @@ def tensordot(trace: Trace, a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 @function(np.einsum)
-def einsum(trace: Trace, *operands: Any, optimize: Any = False, out: Any = None, **kwargs: Any) -> Any:
-    if kwargs or out is not None or not isinstance(operands[0], str):
-        raise UnsupportedError(
-            explain("np.einsum takes the subscripts as a string, and no other keyword than optimize=", trace.origin())
-        )
-    values = [lift(trace, o) for o in operands[1:]]
-    subscripts = explicit_subscripts(operands[0], [v.ndim for v in values])
+def einsum(
+    trace: Trace,
+    *operands: Any,
+    out: Any = None,
+    optimize: Any = False,
+    dtype: Any = None,
+    order: str = "K",
+    casting: str = "safe",
+) -> Any:
+    from ..dispatch import static
+
+    no_order(trace, order, "np.einsum")
+    text, arrays = _subscripts(operands)
+    values = [lift(trace, x) for x in arrays]
+    if dtype is not None:
+        for value in values:
+            if not np.can_cast(value.dtype, dtype, casting=casting):  # type: ignore[arg-type]
+                raise TypeError(f"Cannot cast operand from {value.dtype!r} to {np.dtype(dtype)!r} by {casting!r}")
+        values = [trace.emit(BY_NAME["astype"], v, dtype=np.dtype(dtype)) for v in values]
+    np.einsum(text, *(np.zeros((1,) * v.ndim) for v in values))  # NumPy's own errors
+    subscripts = explicit_subscripts(text, [v.ndim for v in values])
+    how = static(optimize) if not isinstance(optimize, int) else bool(optimize)
 
     def look(*values: Any) -> Any:
-        return wrap(trace, trace.emit(linear.einsum, *values, subscripts=subscripts, optimize=bool(optimize)))
+        return wrap(trace, trace.emit(linear.einsum, *values, subscripts=subscripts, optimize=how))
 
     inputs, output = subscripts.split("->")
-    if len(values) == 1 and set(inputs) == set(output) and isinstance(operands[1], ArrayTracer):  # a view in NumPy
-        return looks_at(operands[1], look(*values), lambda now: look(now._value()), "x.T or x[range(n), range(n)]")
-    return look(*values)
+    if len(values) == 1 and set(inputs) == set(output) and isinstance(arrays[0], ArrayTracer) and out is None:
+        # a view in NumPy
+        return looks_at(arrays[0], look(*values), lambda now: look(now._value()), "x.T or x[range(n), range(n)]")
+    result = look(*values)
+    return result if out is None else deliver(trace, result, out, "einsum")
+
+
+def _subscripts(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """The text and the arrays of a call; also of the form einsum(a, [0, 1], b, [1, 2], [0, 2])."""
+    if not operands:
+        raise ValueError("must specify the einstein sum subscripts string and at least one operand")
+    if isinstance(operands[0], str):
+        return operands[0], list(operands[1:])
+    pairs = len(operands) // 2
+    text = ",".join(map(listed_subscripts, operands[1 : 2 * pairs : 2]))
+    if len(operands) % 2:
+        text += f"->{listed_subscripts(operands[-1])}"
+    return text, list(operands[: 2 * pairs : 2])
+
+
+@function(np.einsum_path)
+def einsum_path(trace: Trace, *operands: Any, **kwargs: Any) -> Any:
+    """The order of the products is decided by shapes alone."""
+    text, arrays = _subscripts(operands)
+    values = [lift(trace, x) for x in arrays]
+    return np.einsum_path(text, *(np.broadcast_to(np.zeros((), v.dtype), v.shape) for v in values), **kwargs)

@@ -8,6 +8,7 @@ from typing import Any
 from ...ir.builder import Value
 from ...ir.op import BY_NAME
 from ..array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift, wrap
+from ..detached import written_into_plain
 from ..errors import UnsupportedError, explain
 from ..place import Root
 from ..trace import Trace
@@ -54,4 +55,11 @@ def strong(trace: Trace, x: Any) -> Any:
 
 def no_order(trace: Trace, order: str, name: str) -> None:
     if order not in ("C", "K", "A", None):
-        raise UnsupportedError(explain(f"order={order!r} of {name} is not supported", trace.origin(), "order='C'"))
+        cause = f"order={order!r} of {name} is not supported"
+        raise UnsupportedError(explain(cause, trace.origin(), "order='C'", "unsupported"))
+
+
+def check_target(trace: Trace, target: Any, what: str) -> None:
+    """Writing a traced value into a plain array would detach it."""
+    if not isinstance(target, ArrayTracer | CellTracer):
+        raise written_into_plain(what, trace.origin())
