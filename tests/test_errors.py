@@ -5,6 +5,10 @@ import pytest
 
 import tapeless
 from tapeless import GradientError, LeakedTracerError, TapelessError, TracingError, UnsupportedError, grad, vjp
+from tapeless.ir.op import BY_CALLABLE
+from tapeless.ir.ops.compositions import COMPOSITIONS
+from tapeless.tracer.functions import FUNCTIONS
+from tapeless.tracer.refusals import ADVICE
 
 X = np.array([0.5, -1.2, 2.0])
 
@@ -228,3 +232,8 @@ def test_printing_a_traced_value(capsys):
 
     grad(f)(X)
     assert capsys.readouterr().out == "shape (3,) <traced f64[3]>\n"
+
+
+def test_no_advice_for_what_is_answered():
+    answered = {f.__name__ for f in (*FUNCTIONS, *BY_CALLABLE, *COMPOSITIONS) if hasattr(f, "__name__")}
+    assert not answered & set(ADVICE)

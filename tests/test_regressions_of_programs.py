@@ -437,3 +437,21 @@ def test_an_array_made_like_another_lies_as_it_does() -> None:
     compiled = value_and_grad(made)
     for v in (np.asfortranarray(SQUARE), SQUARE[::-1].copy()[::-1], SQUARE, SQUARE.T):
         assert compiled(v)[0] == made(v)
+
+
+def test_a_full_contraction_of_constants_is_an_array() -> None:
+    def written(x):
+        b = np.ones(3, dtype=int)
+        s = np.tensordot(b, b, axes=1)
+        s[...] **= 2
+        return x.sum() * s
+
+    compare(written, X)
+
+
+def test_squares_of_truths_have_the_dtype_of_the_operator() -> None:
+    for f in (lambda w, v: (w * v**2).sum(), lambda w, v: (w * np.power(v, 2)).sum()):
+        w, v = np.float32(0.5), X > 0
+        value = value_and_grad(f)(w, v)[0]
+        assert value == f(w, v)
+        assert value.dtype == f(w, v).dtype

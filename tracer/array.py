@@ -410,11 +410,11 @@ def wrap(trace: Trace, value: Value, contiguous: bool = False, like: Place | Non
         return made
     if contiguous:
         return CellTracer(trace, Root(value, contiguous))
-    constant = trace.constant(value)
-    if constant is not None:
-        return constant
     equation = trace.builder.definition(value)
-    return (CellTracer if equation is not None and is_cell(equation) else ScalarTracer)(trace, Root(value))
+    if equation is not None and is_cell(equation):
+        return CellTracer(trace, Root(value))
+    constant = trace.constant(value)
+    return ScalarTracer(trace, Root(value)) if constant is None else constant
 
 
 def lift(trace: Trace, item: Any) -> Value:

@@ -11,6 +11,7 @@ class Operators:
     """Binary, reflected, comparing and unary operators."""
 
     __slots__ = ()
+    dtype: Any
 
     def _binary(self, ufunc: np.ufunc, left: Any, right: Any) -> Any:
         raise NotImplementedError
@@ -61,6 +62,8 @@ class Operators:
         return other // self, other % self
 
     def __pow__(self, other: Any) -> Any:
+        if self.dtype.kind == "b" and type(other) in (int, float) and other == 2:
+            return self._unary(np.square)  # which has another dtype than np.power, for booleans alone
         return self._binary(np.power, self, other)
 
     def __rpow__(self, other: Any) -> Any:

@@ -8,33 +8,15 @@ from ..ir.program import Origin
 from .errors import UnsupportedError, explain
 from .trace import Trace
 
-_VALUES = "the shape of its result depends on the values"
-_COUNTS = "it counts, so that its derivative is zero"
 _TEXT = "it reads the digits of its argument"
 _MEMORY = "what shares memory is up to NumPy"
 # By the last name of the function: the reason, and what to write.
 ADVICE: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ("unique", "unique_values", "unique_all", "unique_counts", "unique_inverse"),
-        (_VALUES, "i = np.unique(x, return_index=True)[1] outside of the function, and x[i] inside"),
-    ),
-    **dict.fromkeys(
-        ("union1d", "intersect1d", "setdiff1d", "setxor1d", "trim_zeros", "extract", "argwhere"),
-        (_VALUES, "f(x, i) with the indices i computed outside, and x[i] inside"),
-    ),
-    **dict.fromkeys(
-        ("histogram", "histogram2d", "histogramdd", "histogram_bin_edges", "bincount", "digitize"),
-        (_COUNTS, "f(x, counts) with the counts computed outside, or stop_gradient(x) as the argument"),
-    ),
-    **dict.fromkeys(
         ("array2string", "array_repr", "array_str", "savetxt", "save", "savez", "savez_compressed"),
         (_TEXT, "grad(f, has_aux=True) with `return loss, x` in f, and print or save that"),
     ),
-    "roots": ("its derivative is not written", "np.linalg.eigvals of the companion matrix"),
-    "apply_over_axes": ("", "x.sum(axis=(0, 1), keepdims=True)"),
-    "apply_along_axis": ("", "np.stack([f(row) for row in x])"),
     "vectorize": ("", "np.stack([f(v) for v in x])"),
-    "piecewise": ("", "np.where(condition, a, b)"),
     "spacing": ("its derivative is zero almost everywhere", "f(x, eps) with eps = np.spacing(x) computed outside"),
     "isnat": ("dates have no gradient", "np.isnat(dates) outside of the function"),
     **dict.fromkeys(("may_share_memory", "shares_memory"), (_MEMORY, "x.copy() where an array of its own is needed")),

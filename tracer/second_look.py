@@ -2,7 +2,8 @@
 
 `A.dot(t)`, `A[t]` and `y = A.copy(); y[0] = t` with a plain array A happen in compiled code, which asks nobody. Where
 that has turned a stand-in t into a plain array, the function is traced a second time, and meanwhile the user's
-functions run from a code of their own: `A` is `found(A)` there and `g(A)` is `made(g(A))`, the same for all but plain arrays.
+functions run from a code of their own: `A` is `found(A)` there and `g(A)` is `made(g(A))`, which change nothing but
+plain arrays.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def binary(
     da: Rule | Nondifferentiable | Refused,
     db: Rule | Refused | None = None,
     *,
-    python: str | None = None,
+    python: str | Callable[..., str] | None = None,
     domain: tuple[tuple[float, float], tuple[float, float]] = (REAL, REAL),
 ) -> Op:
     """A ufunc of two operands; `python` given means that it is an operator, also on Python numbers."""
@@ -159,7 +159,12 @@ def _power_exponent(g: Value, y: Value, x: Value, p: Value) -> Value:
     return g * y * log(where(x.equals(0), 1, x))
 
 
-power = binary(np.power, _power_base, _power_exponent, python="{0} ** {1}", domain=(POSITIVE, REAL))
+def _power_text(a: ArrayType, b: ArrayType) -> str:
+    """The operator on booleans squares in another dtype than np.power."""
+    return "np.power({0}, {1})" if a.dtype.kind == "b" and b.weak and not a.weak else "{0} ** {1}"
+
+
+power = binary(np.power, _power_base, _power_exponent, python=_power_text, domain=(POSITIVE, REAL))
 float_power = binary(np.float_power, _power_base, _power_exponent, domain=(POSITIVE, REAL))
 floor_divide = binary(np.floor_divide, NONDIFF, python="{0} // {1}")
 remainder = binary(
