@@ -158,8 +158,11 @@ def test_refused_keywords(name):
 
 @pytest.mark.skipif(not NEWEST, reason="the page is about the newest NumPy")
 def test_the_page_is_up_to_date(update_goldens):
-    pytest.importorskip("scipy")
+    scipy = pytest.importorskip("scipy")
     page = ROOT / "docs" / "coverage.md"
     if update_goldens:
         page.write_text(coverage.page())
+    versions = [".".join(v.split(".")[:2]) for v in (np.__version__, scipy.__version__)]
+    if versions != ["2.4", "1.17"]:
+        pytest.skip("the page was written with NumPy 2.4 and SciPy 1.17, the newest for Python 3.11")
     assert page.read_text() == coverage.page(), "python docs/coverage.py"

@@ -5,6 +5,7 @@ import pytest
 from slopes import KINDS, check, draw, leaves, regular, slope, weighted
 
 from tapeless import fori_loop, grad, value_and_grad
+from tapeless.ir.ops.decompositions import ALWAYS_COMPLEX
 
 LA = np.linalg
 
@@ -162,7 +163,7 @@ def test_eigenvalues_of_a_real_matrix_may_be_complex():
     turning = np.array([[0.2, 1.0, 0.3], [-1.1, 0.1, 0.2], [0.3, 0.2, 2.0]])
     check(LA.eig, turning)
     check(LA.eigvals, np.stack([turning, regular(3, 3)]))
-    assert g.cache_info().paths == 2
+    assert g.cache_info().paths == (1 if ALWAYS_COMPLEX else 2)
 
 
 # ---------------------------------------------------------------------------------------------------------- systems

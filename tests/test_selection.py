@@ -109,6 +109,7 @@ def test_chosen(f, x):
     check(f, x)
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 @pytest.mark.parametrize("f", COMPARED)
 def test_compared_and_rounded(f):
     check(f, X)

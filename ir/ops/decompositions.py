@@ -348,6 +348,8 @@ def eigvalsh_vjp(g: Value, y: Value, a: Value, *, upper: bool) -> Value | None:
 
 # ------------------------------------------------------------------------------------ eigenvalues of any matrices
 
+ALWAYS_COMPLEX = bool(np.iscomplexobj(np.linalg.eigvals(np.eye(1))))  # as it is since NumPy 2.5
+
 
 @op(
     np.linalg.eig,
@@ -381,7 +383,7 @@ def eig_vjp(gs: Sequence[Value | None], ys: Sequence[Value], a: Value, *, is_com
     overlap = sum_(conj(dv) * v, axis=-2, keepdims=True)
     along = v * (real(overlap) if is_complex else overlap)
     dv = dv - along
-    if is_complex:
+    if is_complex and a.size:
         size = where(imag(v).equals(0), absolute(v), -1)
         chosen = columns(arange(v, w.shape[-1])).equals(argmax(size, axis=v.ndim - 2, keepdims=True))
         dv = dv + where(chosen, 1j * imag(overlap) / where(chosen, v, 1), 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tapeless.ir.ops.decompositions import ALWAYS_COMPLEX
 from tapeless.ir.types import DTYPES
 
 Make = Callable[..., Any]
@@ -122,14 +123,14 @@ def linear_algebra(Sample: Any, numbers: Make, complexes: Make, each: Make) -> d
             *(Sample((x,)) for x in (stack, numbers(0, 0))),
         ],
         "eig": [
-            Sample((square,), {"is_complex": False}),
+            Sample((square,), {"is_complex": ALWAYS_COMPLEX}),
             Sample((np.array([[0.3, -1.2, 0.1], [1.1, 0.5, 0.2], [0.4, 0.1, 1.7]]),), {"is_complex": True}),
             Sample((z,), {"is_complex": True}),
             Sample((regular(complexes, 2, 2, 2, seed=1),), {"is_complex": True}),
-            Sample((numbers(0, 0),), {"is_complex": False}),
+            Sample((numbers(0, 0),), {"is_complex": ALWAYS_COMPLEX}),
         ],
         "eigvals": [
-            Sample((square,), {"is_complex": False}),
+            Sample((square,), {"is_complex": ALWAYS_COMPLEX}),
             Sample((np.array([[0.3, -1.2], [1.1, 0.5]]),), {"is_complex": True}),
             Sample((z,), {"is_complex": True}),
         ],

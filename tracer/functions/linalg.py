@@ -140,14 +140,14 @@ def _complex_eigenvalues(trace: Trace, a: Value) -> bool:
     """Whether NumPy returns complex eigenvalues: of a real matrix, where any is complex."""
     linalg.check_square(a.type)
     linalg.linalg_dtype(a.type)
-    if a.dtype.kind == "c":
+    if a.dtype.kind == "c" or decompositions.ALWAYS_COMPLEX:
         return True
     known, _ = trace.actual(a, "to know whether eigenvalues are complex")
     return bool(np.iscomplexobj(np.linalg.eigvals(known)))
 
 
 def _guard_kind(trace: Trace, a: Value, w: Value) -> None:
-    if a.dtype.kind != "c":
+    if a.dtype.kind != "c" and not decompositions.ALWAYS_COMPLEX:
         trace.number(trace.emit(decompositions.is_complex, w), "to know whether eigenvalues are complex")
 
 
