@@ -225,7 +225,9 @@ class Lowering:
         for helper in equation.op.helpers:
             self.helpers[helper.__name__] = helper
         self.imports.update(equation.op.imports)
-        atoms = [_plain_literal(equation, k) if isinstance(o, Literal) else o for k, o in enumerate(equation.operands)]
+        atoms = list(equation.operands)
+        for place in range(len(atoms)):  # one after the other: what is written for one decides what the next needs
+            atoms[place] = _plain_literal(equation, place, atoms)
         types = [atom.type for atom in atoms]
         operands = [self.expression(atom) for atom in atoms]
         if equation.op.name == "negative":
@@ -301,11 +303,10 @@ def _whole_value(equation: Equation) -> Sequence[Atom]:
     return (Literal(int(value), type_of(int(value))), *rest[1:])
 
 
-def _plain_literal(equation: Equation, place: int) -> Literal:
+def _plain_literal(equation: Equation, place: int, operands: Sequence[Atom]) -> Atom:
     """A number as a person writes it, where the result is the same: 2.0 for np.float64(2.0), 1 for 1.0."""
-    literal = equation.operands[place]
-    assert isinstance(literal, Literal)
-    if not equation.op.elementwise or literal.type.dtype.kind not in "fciub":
+    literal = operands[place]
+    if not isinstance(literal, Literal) or not equation.op.elementwise or literal.type.dtype.kind not in "fciub":
         return literal
     value = literal.value.item() if isinstance(literal.value, np.generic) else literal.value
     candidates = [value]
@@ -318,7 +319,7 @@ def _plain_literal(equation: Equation, place: int) -> Literal:
             candidates.insert(0, int(value))
     for candidate in candidates:
         plain = Literal(candidate, type_of(candidate))
-        types = [plain.type if i == place else o.type for i, o in enumerate(equation.operands)]
+        types = [plain.type if i == place else o.type for i, o in enumerate(operands)]
         try:
             if equation.op.infer(*types, **equation.params) == equation.out.type:
                 return plain

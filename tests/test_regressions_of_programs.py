@@ -455,3 +455,13 @@ def test_squares_of_truths_have_the_dtype_of_the_operator() -> None:
         value = value_and_grad(f)(w, v)[0]
         assert value == f(w, v)
         assert value.dtype == f(w, v).dtype
+
+
+def test_a_choice_between_single_numbers_is_single() -> None:
+    def f(x):
+        c = np.float32(0.5)
+        return (x * 0.3).sum() + np.where(np.isfinite(x), c, c).sum()
+
+    x = X.astype(np.float32)
+    value = value_and_grad(f)(x)[0]
+    assert (value, value.dtype) == (f(x), np.float32)
