@@ -58,7 +58,7 @@ def cells(program: Program) -> set[Var]:
 
 
 def may_alias(equation: Equation, out: Var) -> bool:
-    """Whether a result of a loop or branch may be an operand itself, handed through."""
+    """Whether a result of a loop or branch may be an operand handed through, or a view that repeats elements."""
     if not equation.op.may_alias:
         return False
     place = equation.outs.index(out)
@@ -79,7 +79,7 @@ def _handed_through(program: Program, place: int) -> bool:
     made = next((e for e in program.equations if output in e.outs), None)
     if made is not None and may_alias(made, output):
         return True
-    return roots(program)[output] in program.inputs
+    return roots(program)[output] in program.inputs or output in read_only(program)
 
 
 def parents(program: Program) -> dict[Var, Var]:

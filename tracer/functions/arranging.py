@@ -216,7 +216,8 @@ def fliplr(trace: Trace, m: Any) -> Any:
 
 @function(np.copy)
 def copy(trace: Trace, a: Any, order: str = "K", subok: bool = False) -> Any:
-    return strong(trace, as_tracer(trace, a)).copy(order)
+    a = strong(trace, as_tracer(trace, a))
+    return a.copy(order) if a.ndim else wrap(trace, a._here(), contiguous=True)  # an array, also of a number
 
 
 def astype(trace: Trace, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
