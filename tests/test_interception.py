@@ -298,3 +298,18 @@ def test_put_place_putmask(write):
         return (y**2 * np.arange(1.0, 7)).sum()
 
     right(f, X)
+
+
+def test_an_error_that_numpy_makes_of_a_refusal():
+    def f(x):
+        b = np.arange(3.0)
+        b.flat[0] = x[-1]
+        return (b * x).sum()
+
+    def into_a_global(x):
+        A.flat[0] = x[0]
+        return A.sum()
+
+    right(f, X)
+    with pytest.raises(TracingError, match="cannot be written into an array that was made outside"):
+        grad(into_a_global)(X)

@@ -90,6 +90,10 @@ def refusals_are_final() -> Iterator[None]:
     token = REFUSALS.set(refusals)
     try:
         yield
+    except Exception as error:
+        if refusals and isinstance(refusals[-1], DetachedError) and not isinstance(error, TapelessError):
+            raise refusals[-1] from error  # compiled code says its own of an error in __float__
+        raise
     finally:
         REFUSALS.reset(token)
     if refusals:
