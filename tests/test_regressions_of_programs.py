@@ -494,3 +494,13 @@ def f(x, w, v):
     return np.sum(np.sin(0.3 * x)) + 0.5 * np.mean(w) + np.sum(np.sin(0.7 * v)) + np.sum(np.sin(0.9 * a)) + 1.1 * np.mean(out) + np.sum(np.sin(1.3 * t)) + 1.5 * np.mean(total)
 """  # noqa: E501 - what the program draws depends on its text
     )
+
+
+def test_a_clipped_python_number_is_an_array_of_its_dtype() -> None:
+    def f(v, w):
+        return (np.clip(w, v, v + 0.5) + np.clip(0.1, v, None)).sum()
+
+    v = X.astype(np.float32)
+    value = value_and_grad(f)(v, 0.3)[0]
+    assert value.dtype == f(v, 0.3).dtype
+    np.testing.assert_allclose(value, f(v, 0.3))

@@ -36,6 +36,8 @@ def ptp(a: Value, *, axis: Axis | None = None, keepdims: bool = False) -> Value:
 
 @composition(np.clip)
 def clip(a: Value, a_min: Value | None = None, a_max: Value | None = None) -> Value:
+    if any(bound is not None and not bound.type.weak for bound in (a_min, a_max)):
+        a = _of_numpy(a)  # what is clipped decides the dtype as an array does
     below = a if a_min is None else maximum(a, a_min)
     return below if a_max is None else minimum(below, a_max)
 
