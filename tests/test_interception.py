@@ -300,6 +300,16 @@ def test_put_place_putmask(write):
     right(f, X)
 
 
+def test_a_function_with_asserts_under_pytest():
+    def f(x):
+        y = A.copy()
+        assert y.shape == (3, 3)
+        y[0] = x
+        return (y * y).sum()
+
+    right(f, X)
+
+
 def test_an_error_that_numpy_makes_of_a_refusal():
     def f(x):
         b = np.arange(3.0)

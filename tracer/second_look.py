@@ -142,7 +142,15 @@ class _Looks(ast.NodeTransformer):
 
 def rewritten(code: CodeType) -> CodeType | None:
     """The code with its looks; None where the text that it was made from is not there."""
-    return _rewritten_file(code.co_filename, "".join(linecache.getlines(code.co_filename))).get(code)
+    table = _rewritten_file(code.co_filename, "".join(linecache.getlines(code.co_filename)))
+    if any(name.startswith("@py") for name in (*code.co_names, *code.co_varnames)):  # pytest has rewritten its asserts
+        return next((new for old, new in table.items() if _signature(old) == _signature(code)), None)
+    return table.get(code)
+
+
+def _signature(code: CodeType) -> tuple[Any, ...]:
+    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return code.co_qualname, code.co_firstlineno, code.co_freevars, arguments
 
 
 @lru_cache(maxsize=64)
