@@ -1,4 +1,4 @@
-"""Programs of random_programs.py that were once wrong about the kind of a value: its dtype, or whether it is an array."""
+"""Programs of random_programs.py that were once wrong about the kind of a value: its dtype, an array or a number."""
 
 from __future__ import annotations
 
