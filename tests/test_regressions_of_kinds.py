@@ -76,3 +76,14 @@ def test_a_clipped_python_number_is_an_array_of_its_dtype() -> None:
     value = value_and_grad(f)(v, 0.3)[0]
     assert value.dtype == f(v, 0.3).dtype
     np.testing.assert_allclose(value, f(v, 0.3))
+
+
+def test_the_outer_product_with_a_python_number_has_the_dtype_of_an_array_of_it() -> None:
+    def f(v, w):
+        return np.multiply.outer(v, w).sum() + np.add.outer(w, v).sum()
+
+    v = X.astype(np.float32)
+    value, d = value_and_grad(f, 1)(v, 0.3)
+    assert value.dtype == f(v, 0.3).dtype == np.float64
+    np.testing.assert_allclose(value, f(v, 0.3))
+    np.testing.assert_allclose(d, X.sum() + 4)

@@ -44,7 +44,7 @@ def call_ufunc(trace: Trace, ufunc: np.ufunc, method: str, inputs: tuple[Any, ..
             kwargs["where"] = mask
         return METHODS[method](trace, ufunc, *inputs, dtype=dtype, out=out, **kwargs)
     if method == "outer" and ufunc.nin == 2 and not kwargs:
-        a, b = (lift(trace, x) for x in inputs)
+        a, b = (_strong(trace, v) if v.type.weak else v for v in (lift(trace, x) for x in inputs))
         left = np.reshape(wrap(trace, a), (*a.shape, *[1] * b.ndim))
         asked = {"out": out, "dtype": dtype, "casting": casting or "same_kind"}
         return call_ufunc(trace, ufunc, "__call__", (left, wrap(trace, b)), {**asked, "where": mask})
