@@ -121,6 +121,11 @@ def vectorized(x):
     return (f(x, A) * A).sum()
 
 
+def vectorized_by_its_first_result(x):
+    f = np.vectorize(lambda t: 0 if t < 0.5 else t * t)
+    return f(x).sum() * x[0] + f(x[::-1]).sum()
+
+
 def generated(x):
     return (np.fromiter((v * v for v in x), float) * A).sum()
 
@@ -142,6 +147,7 @@ PROGRAMS = [
     *(imported_zeros, imported_under_another_name, imported_inside, r_of_pieces, r_imported, c_of_columns),
     *(r_with_directive, dot_of_a_global, dot_of_a_view, dot_of_dot, dot_in_a_lambda, take_by_traced_index),
     *(copy_of_a_global, sum_of_globals, spaced, triangle, seeded, scalar_type, vectorized, generated),
+    vectorized_by_its_first_result,
     *(function_take_by_traced_index, plain_table_by_traced_places, plain_table_by_traced_mask),
     Model().loss,
 ]
@@ -323,3 +329,10 @@ def test_an_error_that_numpy_makes_of_a_refusal():
     right(f, X)
     with pytest.raises(TracingError, match="cannot be written into an array that was made outside"):
         grad(into_a_global)(X)
+
+
+def test_an_identity_is_written_as_one():
+    g = grad(lambda x: np.sum(np.diag(x) @ (A + x[0] * np.eye(3)) + np.identity(3)))
+    g(X)
+    assert "np.eye(3)" in g.source
+    assert "np.array(" not in g.source

@@ -15,6 +15,7 @@ import numpy as np
 from ..ir.builder import Value
 from ..ir.op import BY_NAME
 from ..ir.ops.elementwise import astype
+from ..ir.ops.linalg import identity_matrix
 from ..ir.ops.shape import arange, constant, filled, full, reshape, stack
 from .array import ArrayTracer, CellTracer, Tracer, lift, wrap
 from .draws import frozen_draw
@@ -220,11 +221,16 @@ def _asfortranarray(trace: Trace, a: Any, dtype: Any = None, **rest: Any) -> Any
     return np.transpose(_ascontiguousarray(trace, np.transpose(a)))  # type: ignore[call-overload]
 
 
-def _eye(trace: Trace, N: Any, *args: Any, **kwargs: Any) -> Any:
-    plain = _ORIGINALS["eye"](N, *args, **kwargs)
-    if plain.size > LARGEST_CONSTANT or plain.dtype.kind not in "fciub":
+def _eye(trace: Trace, N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **rest: Any) -> Any:
+    if rest or order != "C" or not _numeric(dtype):
         return NotImplemented
-    return wrap(trace, constant_value(trace, plain), contiguous=True)
+    rows, columns = int(N.__index__()), int((N if M is None else M).__index__())
+    made = trace.emit(identity_matrix, rows=rows, columns=columns, offset=int(k), dtype=np.dtype(dtype))
+    return wrap(trace, made, contiguous=True)
+
+
+def _identity(trace: Trace, n: Any, dtype: Any = None, **rest: Any) -> Any:
+    return NotImplemented if rest else _eye(trace, n, dtype=dtype)
 
 
 def _like(trace: Trace, a: Any, *args: Any, _name: str, **kwargs: Any) -> Any:
@@ -247,7 +253,7 @@ _REPLACEMENTS: dict[str, Callable[..., Any]] = {
     "ascontiguousarray": _ascontiguousarray,
     "asfortranarray": _asfortranarray,
     "eye": _eye,
-    "identity": _eye,
+    "identity": _identity,
 }
 for _name in ("zeros_like", "empty_like", "ones_like", "full_like"):
     _REPLACEMENTS[_name] = lambda trace, a, *args, _name=_name, **kwargs: _like(trace, a, *args, _name=_name, **kwargs)

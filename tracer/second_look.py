@@ -95,7 +95,7 @@ def _cast(kind: type[np.number[Any]], args: tuple[Any, ...]) -> Any:
 
 
 def _vectorized(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The Python function of each element, put together again."""
+    """The Python function of each element, put together again; the first one decides the dtype, as in NumPy."""
     if kwargs or not any(isinstance(a, Tracer) for a in args):
         return function(*args, **kwargs)
     arrays = np.broadcast_arrays(*args)
@@ -103,8 +103,8 @@ def _vectorized(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     results = [function.pyfunc(*elements) for elements in zip(*(a.reshape(-1) for a in arrays), strict=True)]
     if not results or any(isinstance(r, tuple) for r in results):
         return function(*args)
-    made = np.stack([np.asarray(r) if not isinstance(r, Tracer) else r for r in results]).reshape(shape)
-    return made.astype(function.otypes) if function.otypes else made
+    results = [r if isinstance(r, Tracer) else np.asarray(r) for r in results]
+    return np.stack(results).reshape(shape).astype(function.otypes or results[0].dtype)
 
 
 class _Looks(ast.NodeTransformer):

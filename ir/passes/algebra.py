@@ -376,12 +376,6 @@ def negate_difference(builder: Builder, x: Value) -> Value | None:
     return inner[1] - inner[0] if inner else None
 
 
-def _varies_along(b: Value, ndim: int, axes: tuple[int, ...]) -> bool:
-    """Whether b, broadcast to ndim dimensions, changes along one of the axes."""
-    offset = ndim - b.ndim
-    return any(a - offset >= 0 and b.shape[a - offset] != 1 for a in axes)
-
-
 EXACT: dict[str, tuple[Rule, ...]] = {
     "multiply": (multiply_by_one, multiply_negated, operand_not_broadcast("multiply")),
     "divide": (divide_by_one, divide_negated, operand_not_broadcast("divide")),

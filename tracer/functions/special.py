@@ -24,97 +24,59 @@ from .libraries import arranged, library_function
 _NUMERICAL = "SciPy computes it by an expansion whose slope it does not give"
 _COUNTS = "it counts"
 _PARAMETERS = "it solves for a parameter that its own distribution has no slope in"
-# What is refused, by the reason.
-REFUSED: dict[str, str] = {
+# What is refused, and why: the ufuncs, and what SciPy writes in Python.
+_UFUNCS: dict[str, str] = {
     **dict.fromkeys(
-        [
-            "mathieu_a",
-            "mathieu_b",
-            "mathieu_cem",
-            "mathieu_sem",
-            "mathieu_modcem1",
-            "mathieu_modcem2",
-            "mathieu_modsem1",
-            "mathieu_modsem2",
-            "obl_ang1",
-            "obl_ang1_cv",
-            "obl_cv",
-            "obl_rad1",
-            "obl_rad1_cv",
-            "obl_rad2",
-            "obl_rad2_cv",
-            "pro_ang1",
-            "pro_ang1_cv",
-            "pro_cv",
-            "pro_rad1",
-            "pro_rad1_cv",
-            "pro_rad2",
-            "pro_rad2_cv",
-            "modfresnelm",
-            "modfresnelp",
-            "besselpoly",
-            "kelvin",
-            "elliprj",
-            "smirnov",
-            "smirnovi",
-            "kolmogi",
-            "kolmogorov",
-            "tklmbda",
-            "ellip_harm",
-            "ellip_harm_2",
-            "ellip_normal",
-            "lmbda",
-            "lqmn",
-            "lqn",
-            "pbdn_seq",
-            "pbdv_seq",
-            "pbvv_seq",
-            "riccati_jn",
-            "riccati_yn",
-        ],
+        (
+            *("mathieu_a", "mathieu_b", "mathieu_cem", "mathieu_sem", "mathieu_modcem1", "mathieu_modcem2"),
+            *("mathieu_modsem1", "mathieu_modsem2", "obl_ang1", "obl_ang1_cv", "obl_cv", "obl_rad1"),
+            *("obl_rad1_cv", "obl_rad2", "obl_rad2_cv", "pro_ang1", "pro_ang1_cv", "pro_cv"),
+            *("pro_rad1", "pro_rad1_cv", "pro_rad2", "pro_rad2_cv", "modfresnelm", "modfresnelp"),
+            *("besselpoly", "kelvin", "elliprj", "smirnov", "smirnovi", "kolmogi"),
+            *("kolmogorov", "tklmbda"),
+        ),
         _NUMERICAL,
     ),
     **dict.fromkeys(
-        [
-            "legendre_p",
-            "legendre_p_all",
-            "assoc_legendre_p",
-            "assoc_legendre_p_all",
-            "sph_legendre_p",
-            "sph_legendre_p_all",
-            "sph_harm_y",
-            "sph_harm_y_all",
-        ],
-        "SciPy gives its slope by diff_n=1, and that is not recorded",
-    ),
-    **dict.fromkeys(
-        ["chndtr", "ncfdtr", "nctdtr", "chndtrix", "ncfdtri", "nctdtrit"],
+        ("chndtr", "ncfdtr", "nctdtr", "chndtrix", "ncfdtri", "nctdtrit"),
         "the density of a non-central distribution is no function of scipy.special",
     ),
     **dict.fromkeys(
-        [
-            "bdtrik",
-            "bdtrin",
-            "nbdtrik",
-            "nbdtrin",
-            "pdtrik",
-            "chndtridf",
-            "chndtrinc",
-            "ncfdtridfd",
-            "ncfdtridfn",
-            "ncfdtrinc",
-            "nctdtridf",
-            "nctdtrinc",
-        ],
+        (
+            *("bdtrik", "bdtrin", "nbdtrik", "nbdtrin", "pdtrik", "chndtridf"),
+            *("chndtrinc", "ncfdtridfd", "ncfdtridfn", "ncfdtrinc", "nctdtridf", "nctdtrinc"),
+        ),
         _PARAMETERS,
     ),
-    **dict.fromkeys(("airye",), "its scaling is not smooth; write airy(x) and the factor"),
+    "airye": "its scaling is not smooth; write airy(x) and the factor",
     **dict.fromkeys(("nrdtrimn", "nrdtrisd"), "write x - std * ndtri(p), or (x - mean) / ndtri(p)"),
-    "diric": "it is 0 / 0 at multiples of 2 pi; write np.sin(n * x / 2) / (n * np.sin(x / 2))",
-    "factorial2": _COUNTS,
-    "factorialk": _COUNTS,
-    "stirling2": _COUNTS,
 }
+_FUNCTIONS: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            *("lmbda", "lqmn", "lqn", "pbdn_seq", "pbdv_seq", "pbvv_seq"),
+            *("riccati_jn", "riccati_yn", "ellip_harm", "ellip_harm_2", "ellip_normal"),
+        ),
+        _NUMERICAL,
+    ),
+    "diric": "it is 0 / 0 at multiples of 2 pi; write np.sin(n * x / 2) / (n * np.sin(x / 2))",
+    **dict.fromkeys(("factorial2", "factorialk", "stirling2"), _COUNTS),
+    **dict.fromkeys(
+        (
+            *(
+                "legendre_p",
+                "legendre_p_all",
+                "assoc_legendre_p",
+                "assoc_legendre_p_all",
+                "sph_legendre_p",
+                "sph_legendre_p_all",
+            ),
+            *("sph_harm_y", "sph_harm_y_all"),
+        ),
+        "SciPy gives its slope by diff_n=1, and that is not recorded",
+    ),
+}
+REFUSED = _UFUNCS | _FUNCTIONS
 
 
 def special_ufunc(trace: Trace, ufunc: np.ufunc) -> Op | None:
@@ -136,33 +98,8 @@ def _refusing(name: str, reason: str) -> None:
         raise refuse(trace, f"{MODULE}.{name}", reason)
 
 
-# SciPy writes these in Python; the others are ufuncs.
-for _name in [
-    "lmbda",
-    "lqmn",
-    "lqn",
-    "pbdn_seq",
-    "pbdv_seq",
-    "pbvv_seq",
-    "riccati_jn",
-    "riccati_yn",
-    "ellip_harm",
-    "ellip_harm_2",
-    "ellip_normal",
-    "diric",
-    "factorial2",
-    "factorialk",
-    "stirling2",
-    "legendre_p",
-    "legendre_p_all",
-    "assoc_legendre_p",
-    "assoc_legendre_p_all",
-    "sph_legendre_p",
-    "sph_legendre_p_all",
-    "sph_harm_y",
-    "sph_harm_y_all",
-]:
-    _refusing(_name, REFUSED[_name])
+for _name, _reason in _FUNCTIONS.items():
+    _refusing(_name, _reason)
 
 # --------------------------------------------------------------------------------------------- functions of one result
 
