@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..ir.aliasing import roots
-from ..ir.ops.loops import UNKNOWN
+from ..ir.ops.batched_loops import UNKNOWN
+from ..ir.ops.custom import EXTERNAL
 from ..ir.program import Atom, Equation, Literal, Program, Var
 from ..ir.types import ArrayType
+from .calls import lower_call
+from .externals import lower_external
 from .names import legal
 from .numbers import number_expression
 from .source import Function, Item
@@ -27,6 +30,10 @@ def lower_block(outer: Lowering, number: int, equation: Equation, home: str) -> 
         return _Loop(outer, number, equation, home).while_loop()
     if equation.op.name == "cond":
         return _cond(outer, number, equation, home)
+    if equation.op.name == "call":
+        return lower_call(outer, number, equation)
+    if equation.op.name in EXTERNAL:
+        return lower_external(outer, number, equation)
     return []
 
 
@@ -55,7 +62,7 @@ def _nested(
     from .lower import Lowering
 
     reserved = {name for name in outer.names.values() if name not in given.values()} | outer.reserved | extra
-    inner = Lowering(program, given, reserved, constant=constant, owned=owned)
+    inner = Lowering(program, given, reserved, constant=constant, owned=owned, functions=outer.functions)
     forward, backward = inner.body(home)
     outer.helpers.update(inner.helpers)
     outer.imports.update(inner.imports)

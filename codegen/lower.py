@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..ir.indexing import Index
 from ..ir.op import BY_NAME
+from ..ir.ops.custom import External
 from ..ir.passes.memory import LONGEST_CHAIN, disjoint
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
 from ..ir.types import type_of
@@ -17,6 +18,7 @@ from .loops import lower_block
 from .names import Allocator, describe
 from .numbers import number_expression
 from .plan import END, Plan, plan
+from .positions import mark, mark_node
 from .source import Comment, Item
 from .templates import expression, statement
 
@@ -34,13 +36,19 @@ class Lowering:
         closure: bool = False,
         constant: Collection[Var] = (),
         owned: Collection[Var] = (),
+        functions: Mapping[Program | External, str] | None = None,
+        last: int | None = None,
     ) -> None:
         """`constant` are inputs that keep their names throughout, since the text is run again and again; `owned`
-        are inputs whose buffers may be overwritten."""
+        are inputs whose buffers may be overwritten; `functions` are the names of what is called; `last` is
+        the level of the backward part, by default the highest that there is."""
         self.program = program
+        self.functions = functions or {}
+        self.headings: dict[int, str] = {}  # what the part of each level is called
         self.closure = closure
         self.constant = {*program.captures, *constant}  # whose names are not given to anything else
-        self.plan: Plan = plan(program, closure, owned)
+        self.plan: Plan = plan(program, closure, owned, last)
+        self.last = max((e.level for e in program.equations), default=0) if last is None else last
         self.names: dict[Var, str] = dict(given)
         self.helpers: dict[str, Callable[..., Any]] = {}
         self.imports: set[str] = set()
@@ -62,7 +70,7 @@ class Lowering:
         block: tuple[str, int, int] | None = None
         entered = False
         equations = self.program.equations
-        last = max((e.level for e in equations), default=0)
+        last = self.last
         start = len(equations)  # what stands between a gradient taken inside and the user's next line is no ending
         while start and equations[start - 1].level == last:
             start -= 1
@@ -75,6 +83,9 @@ class Lowering:
                 if self.closure:
                     self._hold_forward_names()
             lines = lower_block(self, number, equation, home) or self._lines(number, equation)
+            if lines and equation.level in self.headings:
+                part += [Comment("")] if forward or backward else []
+                part.append(Comment(self.headings.pop(equation.level)))
             if equation.op.name == "store" and block is not WRITTEN:
                 part.append(Comment("what the function writes into its arguments"))
                 block = WRITTEN
@@ -83,7 +94,7 @@ class Lowering:
                 if here != block:
                     part.append(Comment(answer(equation.origin, home)))
                     block = here
-            part += lines
+            part += [mark(line, equation) for line in lines]
         return forward, backward
 
     def _hold_forward_names(self) -> None:
@@ -210,7 +221,10 @@ class Lowering:
             return number_expression(atom.value, atom.type.weak)
         if atom in self.names:
             return ast.Name(self.names[atom], ast.Load())
-        return self._value(self.program.equations[self.definition[atom]])
+        equation = self.program.equations[self.definition[atom]]
+        value = self._value(equation)
+        mark_node(value, equation)
+        return value
 
     def _sign_moves(self, atom: Atom) -> bool:
         """Whether the first factor of a product may bear its sign: unsigned ones and booleans have none."""

@@ -6,14 +6,18 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..ir.ops.custom import External
 from ..ir.program import Program, Var
+from .calls import local_functions, programs_within
+from .externals import Named, externals, of_builtins
 from .lower import Lowering
 from .names import legal
+from .positions import Positions, positions
 from .source import WIDTH, Comment, Function, Item, Verbatim, print_items
 from .templates import expression
 
@@ -37,6 +41,7 @@ class Signature:
     closure: tuple[str, str] | None = None  # (name, result expression) of the nested function of a vjp
     shapes: Sequence[tuple[str, tuple[int, ...]]] = ()  # arrays that the text itself must hold to their shapes
     written: Sequence[tuple[str, Sequence[str]]] = ()  # arrays that are written into, each with the other arrays
+    headings: Sequence[tuple[int, str]] = ()  # what the part of each level is called; forward and backward by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +53,20 @@ class Generated:
     captures: tuple[str, ...]
     guarded: bool
     imports: tuple[str, ...] = ()  # modules besides numpy
+    positions: Positions = field(default_factory=dict)  # the equation of each line and expression, if asked for
+    externals: tuple[Named, ...] = ()  # functions that the text calls by name
 
 
-def generate(program: Program, signature: Signature, home: str, cotangents: int = 0) -> Generated:
-    """The function's text. `home` is the file of the user's function."""
+def generate(
+    program: Program,
+    signature: Signature,
+    home: str,
+    cotangents: int = 0,
+    last: int | None = None,
+    located: bool = False,
+) -> Generated:
+    """The function's text. `home` is the file of the user's function; `last` is the level of the nested function's
+    equations, by default the highest that there is; `located` asks for `positions` too."""
     given: dict[Var, str] = {}
     opening: list[Item] = []
     taken = {legal(p.split("=")[0].strip(" *")) for p in signature.parameters.split(",")}
@@ -72,12 +87,24 @@ def generate(program: Program, signature: Signature, home: str, cotangents: int 
     for var in program.captures:
         given[var] = _free(legal(var.name or "captured"), taken | set(given.values()))
         captures.append(given[var])
-    helper_names = {h.__name__ for e in program.equations for h in e.op.helpers}
-    libraries = {module.partition(".")[0] for e in program.equations for module in e.op.imports}
-    reserved = {"np", "GuardMiss", *helper_names, *libraries, *captures} | (taken - set(given.values()))
+    everywhere = [e for inner in programs_within(program) for e in inner.equations]
+    helper_names = {h.__name__ for e in everywhere for h in e.op.helpers}
+    libraries = {module.partition(".")[0] for e in everywhere for module in e.op.imports}
+    module_names = {"np", "GuardMiss", signature.name, *helper_names, *libraries}
     if signature.closure:
-        reserved.add(signature.closure[0])
-    lowering = Lowering(program, given, reserved, closure=signature.closure is not None)
+        module_names.add(signature.closure[0])
+    others = {*taken, *given.values()}
+    outside = externals(program, module_names | others)
+    module_names |= {named.name for named in outside.values()}
+    called: dict[Program | External, str] = {external: named.name for external, named in outside.items()}
+    functions = local_functions(program, module_names, others, home, called)
+    reserved = {*functions.reserved, *captures} | (taken - set(given.values()))
+    closure = signature.closure is not None
+    lowering = Lowering(program, given, reserved, closure=closure, functions=functions.names, last=last)
+    lowering.helpers.update(functions.helpers)
+    lowering.imports.update(functions.imports)
+    headings = bool(signature.headings)
+    lowering.headings = dict(signature.headings)
     forward, backward = lowering.body(home)
     items = _docstring(signature) + _checks(signature) + _apart(signature, captures) + opening
     lowering.guarded = lowering.guarded or bool(signature.checks)
@@ -85,14 +112,19 @@ def generate(program: Program, signature: Signature, home: str, cotangents: int 
         items += _closure(program, signature, lowering, forward, backward, cotangents)
     else:
         if forward:
-            items += [Comment("forward"), *forward] if backward else forward
+            items += [Comment("forward"), *forward] if backward and not headings else forward
         if backward:
-            items += ([Comment("")] if forward else []) + [Comment("backward"), *backward]
+            named = [] if headings else [*([Comment("")] if forward else []), Comment("backward")]
+            items += [*named, *backward]
         outputs = [lowering.expression(o) for o in program.outputs]
         items.append(ast.Return(expression(signature.result, outputs)))
-    text = print_items([Function(f"def {signature.name}({signature.parameters}):", items)])
+    whole = [*functions.items, Function(f"def {signature.name}({signature.parameters}):", items)]
+    text = print_items(whole)
     helpers = tuple(lowering.helpers[name] for name in sorted(lowering.helpers))
-    return Generated(text, helpers, tuple(captures), lowering.guarded, tuple(sorted(lowering.imports)))
+    found = positions(whole, text) if located else {}
+    imports = tuple(sorted(lowering.imports))
+    from_elsewhere = tuple(dict.fromkeys(outside.values()))
+    return Generated(text, helpers, tuple(captures), lowering.guarded, imports, found, from_elsewhere)
 
 
 def _closure(
@@ -104,7 +136,8 @@ def _closure(
     cotangents = [lowering.names[v] for v in program.inputs[len(program.inputs) - count :]]
     outputs = [lowering.expression(o) for o in program.outputs]
     inner = Function(f"def {name}({', '.join(cotangents)}):", [*backward, ast.Return(expression(result, outputs))])
-    items: list[Item] = [Comment("forward"), *forward, Comment(""), Comment("backward"), inner, Comment("")]
+    part = "backward" if name == "pullback" else "tangents"
+    items: list[Item] = [Comment("forward"), *forward, Comment(""), Comment(part), inner, Comment("")]
     items.append(ast.Return(expression(f"{signature.result}, {name}", outputs)))
     return items
 
@@ -185,9 +218,10 @@ GUARD_MISS = '''class GuardMiss(Exception):
 def module_text(generated: Generated, header: str, captured: Sequence[np.ndarray[Any, Any]]) -> str:
     """A module that imports numpy and the libraries that its text calls: header, constants, helpers, the function.
 
-    Raises ValueError for a captured array too large to be written out.
+    Raises ValueError for a captured array too large to be written out, and for a function that cannot be imported.
     """
     imports = "".join(f"import {module}\n" for module in generated.imports)
+    imports += "".join(named.statement for named in generated.externals if not of_builtins(named))
     parts = [f'"""{header}"""\n\nimport numpy as np\n{imports}']
     constants = []
     for name, array in zip(generated.captures, captured, strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..ir.aliasing import cells, may_alias, parents, read_only, roots, shares_memory
+from ..ir.ops.custom import EXTERNAL
 from ..ir.program import Equation, Literal, Program, Var
 
 END = 1 << 40  # the position of the return statement
@@ -30,14 +31,14 @@ class Plan:
     reads_at: list[int]  # the position of the line in which an equation is written
 
 
-def plan(program: Program, closure: bool = False, owned: Collection[Var] = ()) -> Plan:
+def plan(program: Program, closure: bool = False, owned: Collection[Var] = (), last: int | None = None) -> Plan:
     """Decide for every equation. With `closure` the backward part is a function that may be called many times;
-    `owned` are inputs whose buffers may be overwritten."""
-    return _Planner(program, closure, owned).run()
+    `owned` are inputs whose buffers may be overwritten; `last` is the level of the backward part, else the highest."""
+    return _Planner(program, closure, owned, last).run()
 
 
 class _Planner:
-    def __init__(self, program: Program, closure: bool, owned: Collection[Var]) -> None:
+    def __init__(self, program: Program, closure: bool, owned: Collection[Var], last: int | None) -> None:
         self.program = program
         self.equations = program.equations
         self.closure = closure
@@ -56,11 +57,12 @@ class _Planner:
         for number, equation in enumerate(self.equations):
             if equation.op.update is not None and isinstance(equation.operands[0], Var):
                 self.updates.setdefault(self.origin[equation.operands[0]], []).append(number)
-        self.final = max((e.level for e in self.equations), default=0)
+        self.final = max((e.level for e in self.equations), default=0) if last is None else last
         self.late = {out for e in self.equations for out in e.outs if e.level == self.final}  # made by the last pass
         self.definition = {out: n for n, e in enumerate(self.equations) for out in e.outs}
         self.reads_at = list(range(len(self.equations)))
         self.sizes = [0] * len(self.equations)
+        self.held = [o for e in self.equations if e.op.name in EXTERNAL for o in e.operands if isinstance(o, Var)]
         self.lent: list[tuple[Var, Var]] = []  # an operand of a loop or branch, and a result that may be that array
 
     def run(self) -> Plan:
@@ -126,6 +128,9 @@ class _Planner:
             return self.program.outputs.count(out) == 1 and not written
         if out.named or out in self.outputs:
             return False
+        slope = self.closure and 0 < equation.level < self.final
+        if slope and any(self.equations[u].level == self.final for u in uses):
+            return False  # it is computed once, the closure may be called many times
         if not uses or not (len(uses) == 1 or self._cheap(equation, len(uses))):
             return False
         for user in (self.equations[u] for u in uses):
@@ -204,8 +209,8 @@ class _Planner:
             target = equation.operands[side]
             if not isinstance(target, Var) or target.name != out.name or not out.name or target.type != out.type:
                 continue
-            if equation.operands[1 - side] is target:
-                continue
+            if equation.operands[1 - side] is target or self.definition.get(target) in result.inlined:
+                continue  # what has no line of its own cannot be added to
             scalar = not target.type.shape
             dies = result.last_use.get(target, -1) <= number
             if (dies and scalar and target not in self.frozen and target not in self.cells) or self._free(
@@ -223,6 +228,8 @@ class _Planner:
         if target in self.frozen or not target.type.shape:
             return False
         root, out = self._root(target), self.equations[number].out
+        if any(self._root(held) is root for held in self.held):
+            return False  # who was called with it may have kept it
         for operand, borrower in self.lent:
             if self._root(operand) is root:
                 if any(result.last_use.get(v, -1) > number for v in members.get(self._root(borrower), ())):

@@ -63,6 +63,8 @@ def may_alias(equation: Equation, out: Var) -> bool:
         return False
     place = equation.outs.index(out)
     params = equation.params
+    if equation.op.name == "call":
+        return False  # it gives arrays of its own (passes.fresh_outputs)
     if equation.op.name == "scan":
         if place >= params["carry"]:
             return bool(params["length"] < 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,10 @@ def _may_divide(exponent: Atom, slope: bool = False) -> bool:
     return bool(exponent.value.real < 0) if isinstance(exponent, Literal) else slope
 
 
+class RemovedError(TypeError):
+    """A variable is used that stood for one example of a batch, outside of the function of one example."""
+
+
 class Builder:
     """An open program. Equal equations get one value, so common subexpressions are never written twice."""
 
@@ -131,6 +136,8 @@ class Builder:
         self.definitions: dict[Var, Equation] = {}
         self.origin: Origin | None = None
         self.level = 0
+        self.transposed: set[int] = set()  # the levels of reverse passes that were only made to be transposed again
+        self.removed: set[Var] = set()  # what stood for one example until the batch took its place
         self._numbers: dict[Any, tuple[Var, ...]] = {}
         self._rules = rules or {}
         self._divided: set[Atom] | None = None  # in a reverse pass: what the function itself divides by
@@ -192,6 +199,8 @@ class Builder:
     def emit(self, op: Op, *operands: Any, **params: Any) -> Any:
         """Append `op(*operands, **params)` and return its value, or the tuple of its values; type errors raise here."""
         atoms = tuple(self.value(o).atom for o in operands)
+        if self.removed and not self.removed.isdisjoint(atoms):
+            raise RemovedError(op.name)
         if self._divided is not None and op.name in ("divide", "power"):
             atoms = self._divided_as_numpy(op, atoms)
         params = op.complete(params)
@@ -218,6 +227,43 @@ class Builder:
     def _result(self, op: Op, outs: tuple[Var, ...]) -> Any:
         return Value(self, outs[0]) if len(outs) == 1 and not op.several else tuple(Value(self, out) for out in outs)
 
+    def last_level(self) -> int:
+        """The highest level of an equation."""
+        return max((e.level for e in self.equations), default=0)
+
+    def relevel(self, since: int, levels: Mapping[int, int]) -> None:
+        """Give equations from `since` on other levels: passes that were written one by one may be parts of one."""
+        for number, equation in enumerate(self.equations[since:], since):
+            if levels.get(equation.level, equation.level) != equation.level:
+                moved = replace(equation, level=levels[equation.level])
+                self.equations[number] = moved
+                for out in equation.outs:
+                    self.definitions[out] = moved
+        self.transposed = {levels.get(level, level) for level in self.transposed}
+
+    def remove(self, equations: Iterable[Equation], examples: Iterable[Var]) -> None:
+        """Take equations out again, with the variables they stood for; using one of those raises RemovedError."""
+        outs = {out for e in equations for out in e.outs}
+        self.removed |= outs | set(examples)
+        self.equations[:] = [e for e in self.equations if not outs.intersection(e.outs)]
+        for out in outs:
+            del self.definitions[out]
+        self._numbers = {key: known for key, known in self._numbers.items() if not outs.intersection(known)}
+
+    def rewrite(self, since: int, run: Callable[[tuple[Equation, ...]], tuple[Equation, ...]]) -> None:
+        """Replace the equations from `since` on by what `run` makes of them; it may drop some, or narrow them."""
+        before = tuple(self.equations[since:])
+        after = run(before)
+        outs = {out for e in after for out in e.outs}
+        gone = {out for e in before for out in e.outs} - outs
+        self.equations[since:] = after
+        for out in gone:
+            del self.definitions[out]
+        self.definitions.update((out, e) for e in after for out in e.outs)
+        kept = set(map(id, after))
+        changed = gone | {out for e in before if id(e) not in kept for out in e.outs}
+        self._numbers = {key: known for key, known in self._numbers.items() if not changed.intersection(known)}
+
     def find(self, name: str, *operands: Value, **params: Any) -> Value | None:
         """The value of an equation that stands here already, if there is one."""
         key = (
@@ -236,4 +282,6 @@ class Builder:
     def program(self, name: str, outputs: Iterable[Value], origin: Origin | None = None) -> Program:
         """Close the program with these outputs."""
         atoms = tuple(o.atom for o in outputs)
+        if not self.removed.isdisjoint(atoms):
+            raise RemovedError("the result")
         return Program(name, tuple(self.inputs), tuple(self.captures), tuple(self.equations), atoms, origin)

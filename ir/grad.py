@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +18,12 @@ from .types import ArrayType, Shape
 
 
 class NotDifferentiable(NotImplementedError):
-    """A derivative was asked for that tapeless does not have; `equation` is where."""
+    """A derivative was asked for that tapeless does not have; `equation` is where, `fix` what may help."""
 
-    def __init__(self, reason: str, equation: Equation) -> None:
+    def __init__(self, reason: str, equation: Equation, fix: str = "") -> None:
         super().__init__(reason)
         self.equation = equation
+        self.fix = fix
 
 
 # A mask is carried past elementwise rules for what it hides: infinite derivatives, and nan where the user chose another
@@ -67,22 +68,35 @@ def active_variables(equations: Sequence[Equation], wanted: Sequence[Var]) -> se
     return active
 
 
-def backward(builder: Builder, seeds: Sequence[tuple[Value, Value]], wanted: Sequence[Value]) -> list[Value | None]:
+def cotangent_name(primal: str) -> str:
+    """What the cotangent of x is called: dx."""
+    return f"d{primal}" if primal else ""
+
+
+def backward(
+    builder: Builder,
+    seeds: Sequence[tuple[Value, Value]],
+    wanted: Sequence[Value],
+    called: Callable[[str], str] = cotangent_name,
+    level: int | None = None,
+) -> list[Value | None]:
     """Append the adjoint of what `builder` holds and return the cotangent of each wanted value, None for zero.
 
-    `seeds` pairs outputs with their cotangents. A returned cotangent may merely broadcast to its variable.
+    `seeds` pairs outputs with their cotangents; `called` makes a cotangent's name from that of its variable; `level`
+    is that of the pass, one more than any before by default. A returned cotangent may merely broadcast to its variable.
     Raises NotDifferentiable where a rule is missing on an active path.
     """
-    return _Reverse(builder, [v.atom for v in wanted if isinstance(v.atom, Var)]).run(seeds, wanted)
+    return _Reverse(builder, [v.atom for v in wanted if isinstance(v.atom, Var)], called, level).run(seeds, wanted)
 
 
 class _Reverse:
-    def __init__(self, builder: Builder, wanted: list[Var]) -> None:
+    def __init__(self, builder: Builder, wanted: list[Var], called: Callable[[str], str], level: int | None) -> None:
         self.builder = builder
+        self.called = called
         self.equations = tuple(builder.equations)
         self.active = active_variables(self.equations, wanted)
         self.wanted = set(wanted)
-        self.level = 1 + max((e.level for e in self.equations), default=0)
+        self.level = builder.last_level() + 1 if level is None else level
         self.pending: dict[Var, Cotangent] = {}
 
     def run(self, seeds: Sequence[tuple[Value, Value]], wanted: Sequence[Value]) -> list[Value | None]:
@@ -181,6 +195,8 @@ class _Reverse:
             self._name(g, out)
         operands = [Value(self.builder, operand) for operand in equation.operands]
         found = rule(gs, ys, *operands, **equation.params)
+        if isinstance(found, Refused):
+            raise NotDifferentiable(found.reason, equation, found.fix)
         for operand, contribution in zip(operands, found, strict=True):
             if contribution is not None:
                 self._collect(operand, Cotangent(contribution), None)
@@ -199,7 +215,7 @@ class _Reverse:
                 else:
                     contribution = own(g, y, *operands, **params)
                     if isinstance(contribution, Refused):  # for operands of this kind
-                        raise NotDifferentiable(contribution.reason, equation)
+                        raise NotDifferentiable(contribution.reason, equation, contribution.fix)
                     found.append(contribution)
             return found
         if isinstance(rule, Refused):
@@ -251,7 +267,7 @@ class _Reverse:
             return
         definition = self.builder.definition(value)
         if not value.atom.name and definition is not None and definition.level == self.level:
-            value.atom.name, value.atom.named = f"d{of.name}", of.named
+            value.atom.name, value.atom.named = self.called(of.name), of.named
 
 
 def spread(value: Value, target: ArrayType) -> Value:

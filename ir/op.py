@@ -24,9 +24,10 @@ class Nondifferentiable:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A derivative exists or may exist, but is not given here; `reason` is what the user is told."""
+    """A derivative exists or may exist, but is not given here; `reason` is what the user is told, `fix` what to try."""
 
     reason: str
+    fix: str = ""
 
 
 NONDIFF = Nondifferentiable()
@@ -55,6 +56,7 @@ class Op:
     infer: TypeRule
     python: str | Callable[..., str]
     rule: Vjp | tuple[Vjp | Refused | None, ...] | Nondifferentiable | Refused | None = None
+    batch: Callable[..., Any] | Refused | None = None  # how it is done for a batch (ir/batching.py); see `elementwise`
     elementwise: bool = False  # result[i] depends on operand[i] alone, up to broadcasting
     rearranges: bool = False  # it only moves elements: one number for all results is one number for all operands
     uniform: bool = False  # its rule takes one number for a cotangent that is the same everywhere

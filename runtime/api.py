@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from ..ir.ops.elementwise import stop_gradient as _stop_gradient
 from ..tracer.array import Tracer, wrap
+from ..tracer.generics import P
 from ..tracer.structure import flatten, unflatten
-from .gradient import differentiated
+from .gradient import Decorator, GradientFunction, PairDecorator, differentiated
 
+T = TypeVar("T")
 Argnums = int | str | tuple[int | str, ...] | list[int | str]
+
+
+@overload
+def grad(
+    fun: Callable[P, Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+    debug: str | None = None,
+) -> GradientFunction[P, Any]: ...
+
+
+@overload
+def grad(
+    fun: None = None,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+    debug: str | None = None,
+) -> Decorator: ...
 
 
 def grad(
@@ -19,15 +43,40 @@ def grad(
     has_aux: bool = False,
     *,
     argnum: int | None = None,
+    debug: str | None = None,
 ) -> Any:
     """The gradient of a function that returns one number; also `@grad` and `@grad(argnums=...)`.
 
     argnums: number or name of the argument, or several in a tuple; the result has the argument's structure, shapes and
     dtypes, in a tuple if argnums is one. With has_aux, fun returns (value, aux) and the result is (gradient, aux).
+    With debug="nan", a result that holds nan or infinity raises NonFiniteError (a FloatingPointError), which names the
+    first operation that made it, its line and the generated line; slower, so meant for the search alone.
     Calls raise GradientError (a TypeError) for integer arguments and outputs that are not one number, TracingError (a
     TypeError) for what cannot be recorded, UnsupportedError (a NotImplementedError) for what is not supported.
     """
-    return differentiated(fun, argnums, has_aux, False, argnum)
+    return differentiated(fun, argnums, has_aux, False, argnum, debug)
+
+
+@overload
+def value_and_grad(
+    fun: Callable[P, Any],
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+    debug: str | None = None,
+) -> GradientFunction[P, tuple[Any, Any]]: ...
+
+
+@overload
+def value_and_grad(
+    fun: None = None,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+    debug: str | None = None,
+) -> PairDecorator: ...
 
 
 def value_and_grad(
@@ -36,12 +85,13 @@ def value_and_grad(
     has_aux: bool = False,
     *,
     argnum: int | None = None,
+    debug: str | None = None,
 ) -> Any:
     """As `grad`, but returns (value, gradient), sharing the forward pass; with has_aux ((value, aux), gradient)."""
-    return differentiated(fun, argnums, has_aux, True, argnum)
+    return differentiated(fun, argnums, has_aux, True, argnum, debug)
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: T) -> T:
     """The value itself, constant for derivatives; of a structure, every array in it."""
     if isinstance(x, Tracer):
         return wrap(x._trace, x._trace.emit(_stop_gradient, x._here()))

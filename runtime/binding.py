@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -13,6 +14,18 @@ from ..tracer.site import called_at
 from ..tracer.structure import flatten
 
 Parameters = list[tuple[str, str, Any]]
+
+
+class NotPassed(enum.Enum):
+    """In a call's arguments: one that was left to its default."""
+
+    DEFAULT = "the function's own"
+
+    def __repr__(self) -> str:
+        """As signatures in stubs show a default."""
+        return "..."
+
+
 _KINDS = {
     inspect.Parameter.POSITIONAL_ONLY: "positional",
     inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional",
@@ -52,7 +65,8 @@ def bind(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, 
 def give_defaults(function: Callable[..., Any], signature: inspect.Signature) -> None:
     """The user's own defaults, also those that no text can hold (arrays, functions), for the generated function."""
     empty = inspect.Parameter.empty
-    given = [(p, p.default) for p in signature.parameters.values() if p.default is not empty]
+    without = (empty, NotPassed.DEFAULT)
+    given = [(p, p.default) for p in signature.parameters.values() if not any(p.default is d for d in without)]
     function.__defaults__ = tuple(d for p, d in given if p.kind is not p.KEYWORD_ONLY) or None  # type: ignore[attr-defined]
     function.__kwdefaults__ = {p.name: d for p, d in given if p.kind is p.KEYWORD_ONLY} or None  # type: ignore[attr-defined]
 
@@ -61,7 +75,9 @@ def parameters_text(parameters: Parameters, signature: inspect.Signature) -> str
     """The text between the parentheses of the generated function."""
     parts: list[str] = []
     starred = False
-    for name, kind, _ in parameters:
+    for name, kind, value in parameters:
+        if value is NotPassed.DEFAULT:
+            continue
         if kind in ("*args", "**kwargs"):
             starred = starred or kind == "*args"
             parts.append(("*" if kind == "*args" else "**") + name)

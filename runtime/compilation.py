@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 
 from ..codegen.module import Generated, Signature, generate
 from ..ir.builder import Builder, Value
-from ..ir.grad import NotDifferentiable, backward, match_dtype, spread
+from ..ir.grad import NotDifferentiable, backward, cotangent_name, match_dtype, spread
 from ..ir.ops.elementwise import astype, python_number
 from ..ir.ops.shape import as_array, filled, reshape
 from ..ir.passes import optimize
 from ..ir.passes.fresh_outputs import copy_shared_outputs
+from ..ir.passes.linear_order import sink_slopes
 from ..ir.program import Origin, Program, Var
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, UnsupportedError, explain
@@ -28,7 +29,7 @@ from .binding import Parameters, give_defaults, parameters_text
 from .held import array_shapes, static_checks
 from .loading import load
 from .overlap import written
-from .wanted import Target, a_noun, check_scalar, targets
+from .wanted import Target, a_noun, check_scalar, outcome, targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Request:
     has_aux: bool = False
     with_value: bool = False
     kind: str = "grad"  # or "vjp"
+    debug: str | None = None  # "nan": the generated text runs under watch (debugging.py)
 
     @property
     def name(self) -> str:
@@ -92,30 +94,34 @@ class Stages:
 def differentiate(builder: Builder, seeds: list[tuple[Value, Value]], wanted: list[Target]) -> list[Value]:
     """The finished gradient of every leaf: in full, with the leaf's dtype, zero where nothing depends on it."""
     flat = [value for target in wanted for value in target.values]
-    try:
-        found = backward(builder, seeds, flat)
-    except NotDifferentiable as error:
-        origin = error.equation.origin
-        raise UnsupportedError(
-            explain(
-                f"there is no gradient here: {error}",
-                origin,
-                "stop_gradient(x) for an operand x that is meant to be constant",
-                "no-derivative",
-            )
-        ) from None
+    level = builder.last_level() + 1
+    found = explained(lambda: backward(builder, seeds, flat))
     types = [t for target in wanted for t in target.types]
     arrays = [a for target in wanted for a in target.is_array]
     finished = []
-    level = max((e.level for e in builder.equations), default=0)
     for gradient, type_, is_array, of in zip(found, types, arrays, flat, strict=True):
         made = builder.definition(gradient) if gradient is not None else None
         before = len(builder.equations)
-        with builder.at(made.origin if made else None, max(level, 1)):
+        with builder.at(made.origin if made else None, level):
             finished.append(finish(builder, gradient, type_, is_array))
         if len(builder.equations) > before and not finished[-1].atom.name:  # type: ignore[union-attr]
             finished[-1].atom.name = f"d{of.atom.name}"  # type: ignore[union-attr]
     return finished
+
+
+def explained(run: Callable[[], Any]) -> Any:
+    """What `run` returns. UnsupportedError, with the user's line, where a derivative is missing."""
+    try:
+        return run()
+    except NotDifferentiable as error:
+        raise UnsupportedError(
+            explain(
+                f"there is no gradient here: {error}",
+                error.equation.origin,
+                error.fix or "stop_gradient(x) for an operand x that is meant to be constant",
+                "no-derivative",
+            )
+        ) from None
 
 
 def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array: bool) -> Value:
@@ -158,14 +164,14 @@ def compile_request(
 ) -> Stages:
     """Trace, differentiate, optimize, print and load. Raises what the function raises, or a TapelessError."""
     recording = record(request.function, parameters, abstract)
-    wanted = targets(request, parameters, recording.arguments)
+    wanted = targets(request, parameters, recording.arguments) if request.kind in PROGRAMS else []
     for argument in recording.arguments:
         check_keys(argument.structure, argument.name)
     check_keys(recording.result_structure, "the result")
-    adjoint_of = pullback_program if request.kind == "vjp" else gradient_program
-    parts = adjoint_of(request, recording, wanted)
-    early = len(recording.results) if request.kind == "vjp" else 0
-    optimized = copy_shared_outputs(optimize(parts.adjoint), early)
+    parts = PROGRAMS.get(request.kind, transformed_program)(request, recording, wanted)
+    early = len(recording.results) if parts.closure else 0
+    ordered = sink_slopes(optimize(parts.adjoint), parts.slopes)
+    optimized = copy_shared_outputs(ordered, early, 1 if parts.last is None else parts.last)
     leaves = [path for a in recording.arguments for path, _ in a.structure.paths(a.name)]
     checks = static_checks(recording.arguments)
     described = describe(request, recording, wanted, parts.returned)
@@ -174,9 +180,12 @@ def compile_request(
     apart = [(leaves[i], [other for other, _ in arrays if other != leaves[i]]) for i in written(optimized)]
     alone = (arrays, apart) if abstract else ()  # a module has no cache and no caller that checks these
     shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, *alone)
-    generated = generate(optimized, shape, recording.origin.file, parts.cotangents)
+    if request.kind not in PROGRAMS:
+        shape = dataclasses.replace(shape, headings=_headings(optimized, bool(parts.slopes)))
+    debug = (request.debug or recording.trace.debug) is not None and not abstract
+    generated = generate(optimized, shape, recording.origin.file, parts.cotangents, parts.last, debug)
     guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
-    function = load(generated, request.name, recording.captured)
+    function = load(generated, request.name, recording.captured, debug)
     give_defaults(function, signature)
     return Stages(
         request,
@@ -202,6 +211,8 @@ class Parts:
     returned: str  # its types, for the docstring
     closure: tuple[str, str] | None = None
     cotangents: int = 0
+    last: int | None = None  # the level of what belongs to the closure
+    slopes: frozenset[int] = frozenset()  # the levels of which only slopes are left, for tangents
 
 
 def gradient_program(request: Request, recording: Recording, wanted: list[Target]) -> Parts:
@@ -225,27 +236,18 @@ def gradient_program(request: Request, recording: Recording, wanted: list[Target
 
 def pullback_program(request: Request, recording: Recording, wanted: list[Target]) -> Parts:
     """The function's results, and the function from their cotangents to those of the arguments."""
-    for argument in recording.arguments:
-        written_to = [root for v in argument.values if (root := recording.trace.roots[v.atom]).version]
-        if written_to:
-            write = recording.trace.builder.definition(written_to[0].value)
-            raise UnsupportedError(
-                explain(
-                    f"vjp of a function that writes into its argument {argument.name} is not supported",
-                    write.origin if write is not None else recording.origin,
-                    f"{argument.name} = {argument.name}.copy() as the first line of the function",
-                    "arguments-that-are-written",
-                )
-            )
+    check_nothing_written(request, recording)
     builder = recording.trace.builder
     trace = builder.program(request.name, recording.results, recording.origin)
     cotangents = []
-    for number, result in enumerate(recording.results):
-        name = getattr(result.atom, "name", "") or ("y" if len(recording.results) == 1 else f"y{number}")
-        cotangents.append(builder.input(result.type, f"d{name}"))
-    gradients = differentiate(builder, list(zip(recording.results, cotangents, strict=True)), wanted)
+    last = builder.last_level() + 1
+    found = outcome(request, recording)
+    for number, result in enumerate(found.results):
+        name = getattr(result.atom, "name", "") or ("y" if len(found.results) == 1 else f"y{number}")
+        cotangents.append(builder.input(result.type, cotangent_name(name)))
+    gradients = differentiate(builder, list(zip(found.results, cotangents, strict=True)), wanted)
     adjoint = builder.program(request.name, [*recording.results, *gradients], recording.origin)
-    count = len(recording.results)
+    count = len(found.results)
     shown, place = structure_text(recording.result_structure, "out", 0, gradients=False)
     parts = []
     for target in wanted:
@@ -253,7 +255,65 @@ def pullback_program(request: Request, recording: Recording, wanted: list[Target
         parts.append(part)
     pulled = f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     returned = f"{', '.join(type_text(r.type) for r in recording.results)}, pullback"
-    return Parts(trace, adjoint, shown, returned, ("pullback", pulled), count)
+    return Parts(trace, adjoint, shown, returned, ("pullback", pulled), count, last)
+
+
+def check_nothing_written(request: Request, recording: Recording) -> None:
+    """Refuse writes into arguments: a map that is called later could not tell which state of them is meant."""
+    for argument in recording.arguments:
+        written_to = [root for v in argument.values if (root := recording.trace.roots[v.atom]).version]
+        if written_to:
+            write = recording.trace.builder.definition(written_to[0].value)
+            raise UnsupportedError(
+                explain(
+                    f"{request.kind} of a function that writes into its argument {argument.name} is not supported",
+                    write.origin if write is not None else recording.origin,
+                    f"{argument.name} = {argument.name}.copy() as the first line of the function",
+                    "arguments-that-are-written",
+                )
+            )
+
+
+def transformed_program(request: Request, recording: Recording, wanted: list[Target]) -> Parts:
+    """What a function computes that takes its derivatives, or its batches, itself: see transformed.py."""
+    builder = recording.trace.builder
+    trace = builder.program(request.name, recording.results, recording.origin)
+    write_back(recording)
+    for output in recording.results:
+        if isinstance(output.atom, Var) and not output.atom.name:
+            output.atom.name = _NOUN.get(request.kind, "")
+    adjoint = builder.program(request.name, recording.results, recording.origin)
+    made = {kind: path for a in recording.arguments for kind, path in _container_types(a.structure, a.name)}
+    result, _ = structure_text(recording.result_structure, "out", 0, gradients=False, made=made)
+    returned = ", ".join(type_text(r.type) for r in recording.results)
+    return Parts(trace, adjoint, result, returned, slopes=frozenset(builder.transposed))
+
+
+def _headings(program: Program, tangents: bool) -> tuple[tuple[int, str], ...]:
+    """What the parts of the text are called, if each level stands in one piece."""
+    levels = [e.level for e in program.equations if e.op.name != "store"]
+    if levels != sorted(levels) or not levels or not levels[-1]:
+        return ()
+    found = sorted(set(levels))
+    names = {level: "forward" if not level else "backward" for level in found}
+    if tangents:
+        names[found[-1]] = "tangents"
+    return tuple(names.items())
+
+
+def _container_types(structure: Structure, path: str) -> Iterator[tuple[type, str]]:
+    """Every class of the user's in a structure, and an expression that reaches an instance."""
+    attribute = structure.kind in ("namedtuple", "dataclass")
+    if attribute and structure.type is not None:
+        yield structure.type, path
+    for key, child in zip(structure.keys, structure.children, strict=True):
+        yield from _container_types(child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]")
+
+
+PROGRAMS: dict[str, Callable[[Request, Recording, list[Target]], Parts]] = {
+    "grad": gradient_program,
+    "vjp": pullback_program,
+}
 
 
 def _gradient_types(request: Request, wanted: list[Target]) -> str:
@@ -317,16 +377,19 @@ def _check_fields(structure: Structure, path: str) -> None:
         )
 
 
-def structure_text(structure: Structure, path: str, place: int, gradients: bool = True) -> tuple[str, int]:
+def structure_text(
+    structure: Structure, path: str, place: int, gradients: bool = True, made: Mapping[type, str] | None = None
+) -> tuple[str, int]:
     """An expression that builds the structure from outputs {place}, {place + 1} ...; returns the next place too.
 
-    The gradient of what is not an array is None.
+    The gradient of what is not an array is None. `made` says which expressions are instances of the user's classes.
     """
     if structure.kind == "leaf":
         return f"{{{place}}}", place + 1
     if structure.kind == "static":
         return ("None" if gradients else static_text(structure.value.value, path)), place
-    if structure.kind in ("namedtuple", "dataclass") and not gradients:
+    instance = path if gradients else (made or {}).get(structure.type)  # type: ignore[arg-type]
+    if structure.kind in ("namedtuple", "dataclass") and instance is None:
         raise GradientError(
             explain(
                 f"the function returns a {structure.kind}, which the generated text cannot build",
@@ -341,7 +404,7 @@ def structure_text(structure: Structure, path: str, place: int, gradients: bool 
     for key, child in zip(structure.keys, structure.children, strict=True):
         attribute = structure.kind in ("namedtuple", "dataclass")
         inner, place = structure_text(
-            child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]", place, gradients
+            child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]", place, gradients, made
         )
         parts.append((key, inner))
     if structure.kind == "dict":
@@ -351,7 +414,7 @@ def structure_text(structure: Structure, path: str, place: int, gradients: bool 
     if structure.kind == "tuple":
         return "(" + ", ".join(inner for _, inner in parts) + ("," if len(parts) == 1 else "") + ")", place
     fields = ", ".join(f"{key}={inner}" for key, inner in parts)
-    return f"type({path})({fields})", place
+    return f"type({instance})({fields})", place
 
 
 def result_text(request: Request, wanted: list[Target], aux: Structure | None) -> str:
@@ -371,12 +434,31 @@ def result_text(request: Request, wanted: list[Target], aux: Structure | None) -
     return f"(({{0}}, {carried}), {gradients})" if request.with_value else f"({gradients}, {carried})"
 
 
+_NOUN = {"jacobian": "jacobian", "hessian": "hessian", "hvp": "product", "ggnvp": "product", "deriv": "derivative"}
+_WHAT = {
+    "grad": "Gradient",
+    "vjp": "Value and pullback",
+    "linearize": "Value and linear map of tangents",
+    "jvp": "Value and directional derivative",
+    "jacobian": "Jacobian",
+    "value_and_jacobian": "Value and jacobian",
+    "hessian": "Hessian",
+    "hvp": "Product of the hessian with a vector",
+    "ggnvp": "Product of the generalized Gauss-Newton matrix with a vector",
+    "elementwise_grad": "Derivative, element by element,",
+    "deriv": "Derivative",
+    "holomorphic_grad": "Complex derivative",
+    "vmap": "Batch",
+}
+
+
 def describe(request: Request, recording: Recording, wanted: list[Target], returned: str) -> tuple[str, str]:
     """The two lines of the docstring."""
     own = getattr(request.function, "__name__", "function")
     place = f" ({recording.origin})" if recording.origin.file else ""
-    what = "Value and pullback" if request.kind == "vjp" else "Value and gradient" if request.with_value else "Gradient"
-    first = f"{what} of {own}{place} with respect to {', '.join(t.path for t in wanted)}."
+    what = "Value and gradient" if request.with_value else _WHAT[request.kind]
+    of = f" with respect to {', '.join(t.path for t in wanted)}" if wanted else ""
+    first = f"{what} of {own}{place}{of}."
     inputs = ", ".join(
         f"{path}: {type_text(t)}"
         for a in recording.arguments

@@ -12,7 +12,7 @@ from ..ir.interp import evaluate_equation
 from ..ir.ops.effects import GuardMiss
 from ..ir.passes.dead_code import guards_only
 from ..ir.program import Atom, Equation, Literal, Program, Var
-from ..tracer.errors import place
+from ..tracer.errors import NonFiniteError, place
 from ..tracer.state import Snapshot
 from ..tracer.structure import flatten
 from .binding import Parameters
@@ -82,7 +82,7 @@ class _Steps:
 
 def locate(error: Exception, stages: Stages, parameters: Parameters) -> None:
     """Add the user's line to an error of the generated text, by taking its steps again until one raises the same."""
-    if getattr(error, "__notes__", None) or stages.request.kind == "vjp":
+    if isinstance(error, NonFiniteError) or getattr(error, "__notes__", None) or stages.request.kind == "vjp":
         return
     program = stages.optimized
     leaves = [leaf for _, _, value in parameters for leaf in flatten(value)[0]]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, Self, overload
 
 from ..codegen.module import folded, module_text
 from ..ir.ops.effects import GuardMiss
 from ..tracer.errors import TracingError, explain
+from ..tracer.generics import P, R
+from ..tracer.locks import Lock
 from ..tracer.site import called_at
 from ..tracer.trace import ACTIVE
+from .asking import a_function, frozen
 from .binding import Parameters, bind, call_key, raw_key, signature_of
 from .compilation import Request, Stages, compile_request
+from .debugging import check_debug
 from .explanation import Path, Traced, explanation, locate, traced
 from .nested import gradient_in_trace
 from .overlap import check_overlap, written
-from .wanted import a_noun
+from .wrapping import Wrapping
+
+Q = ParamSpec("Q")
 
 MAXIMUM = 128  # kinds of call that are kept
 MAXIMUM_PATHS = 32  # paths through branches that are kept for one kind of call
@@ -36,7 +40,7 @@ class CacheInfo(NamedTuple):
     paths: int
 
 
-class GradientFunction:
+class GradientFunction(Wrapping, Generic[P, R]):
     """A function that returns a gradient. `source` is the text that the last call ran."""
 
     def __init__(self, request: Request) -> None:
@@ -44,17 +48,16 @@ class GradientFunction:
         self._signature = signature_of(request.function)
         self._paths: OrderedDict[Any, list[Path]] = OrderedDict()
         self._calls: dict[Any, list[Path]] = {}  # the same lists, by the arguments as they were passed
-        self._lock = threading.RLock()
+        self._lock = Lock()
         self._last: Path | None = None
         self._hits = 0
         self._warned = False
         self._traced: list[Traced] = []
-        self._bound: OrderedDict[int, tuple[Any, GradientFunction]] = OrderedDict()  # by the identity of the object
-        functools.update_wrapper(self, request.function, updated=())
+        super().__init__(request.function, self._signature)
 
     # ------------------------------------------------------------------------------------------------- calling
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if ACTIVE.get() is None:
             paths = self._calls.get(raw_key(args, kwargs))
             if paths is not None:
@@ -82,6 +85,8 @@ class GradientFunction:
     def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], tried: bool = False) -> Any:
         """A call inside of a trace, or one of a kind that no compiled path serves yet."""
         trace = ACTIVE.get()
+        if trace is not None and self._request.kind != "grad":
+            return self._request.function(*args, **kwargs)
         self._signature = signature_of(self._request.function)  # whose defaults may have been replaced
         parameters = self._bind(args, kwargs)
         if trace is not None:
@@ -141,22 +146,18 @@ class GradientFunction:
             stacklevel=4,
         )
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """As a method: the gradient of the bound method."""
-        if instance is None:
-            return self
-        with self._lock:
-            known = self._bound.get(id(instance))
-            if known is None:
-                known = self._bound[id(instance)] = (instance, self._for(instance))
-                if len(self._bound) > MAXIMUM:
-                    self._bound.popitem(last=False)
-            return known[1]
+    if TYPE_CHECKING:
 
-    def _for(self, instance: Any) -> GradientFunction:
-        request = self._request
-        method = request.function.__get__(instance)
-        return GradientFunction(Request(method, request.argnums, request.has_aux, request.with_value, request.kind))
+        @overload
+        def __get__(self, instance: None, owner: Any = None) -> Self: ...
+        @overload
+        def __get__(
+            self: GradientFunction[Concatenate[Any, Q], R], instance: Any, owner: Any = None
+        ) -> GradientFunction[Q, R]: ...
+        def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+
+    def _for(self, instance: Any) -> Any:
+        return GradientFunction(replace(self._request, function=self._request.function.__get__(instance)))
 
     # ------------------------------------------------------------------------------------------------ reading
 
@@ -220,24 +221,34 @@ class GradientFunction:
     def __repr__(self) -> str:
         return f"<tapeless {self._request.name}>"
 
-    def __reduce__(self) -> Any:
-        """By name if it is decorated in a module, as functions are; else by the function that it differentiates."""
-        name = getattr(self, "__qualname__", "")
-        found: Any = sys.modules.get(getattr(self, "__module__", ""))
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        return name if found is self else (_rebuild, (self._request,))
+    def _parts(self) -> tuple[Any, ...]:
+        """What makes it, and of what."""
+        request = self._request
+        return _requested, *(getattr(request, f.name) for f in fields(request))  # apart: the function may lead to self
 
 
-def _rebuild(request: Request) -> GradientFunction:
-    return GradientFunction(request)
+def _requested(*parts: Any) -> GradientFunction[..., Any]:
+    return GradientFunction(Request(*parts))
+
+
+class Decorator(Protocol):
+    """What `grad(argnums=1)` and its like are."""
+
+    def __call__(self, fun: Callable[P, Any], /) -> GradientFunction[P, Any]: ...
+
+
+class PairDecorator(Protocol):
+    """As `Decorator`, for functions that return the value too."""
+
+    def __call__(self, fun: Callable[P, Any], /) -> GradientFunction[P, tuple[Any, Any]]: ...
 
 
 def header(stages: Stages) -> str:
     """The docstring of a generated module: what it was made from, and whose it is."""
     origin = stages.trace.origin
     made_from = f"{origin.function} ({origin.file}:{origin.line})" if origin and origin.file else "a function"
-    libraries = sorted({module.partition(".")[0] for module in stages.generated.imports})
+    modules = [*stages.generated.imports, *(named.home for named in stages.generated.externals if named.home)]
+    libraries = sorted({module.partition(".")[0] for module in modules})
     return (
         f"Gradient code for {made_from}, generated by tapeless.\n\n"
         f"{folded(stages.types)}\n\n"
@@ -252,38 +263,11 @@ def differentiated(
     has_aux: bool,
     with_value: bool,
     argnum: int | None,
+    debug: str | None = None,
 ) -> Any:
     """The common part of grad and value_and_grad: also as a decorator with arguments."""
-    wanted = argnums if argnum is None else argnum
-    if isinstance(wanted, list):
-        wanted = tuple(wanted)
-    _check_argnums(wanted)
+    wanted = frozen(argnums if argnum is None else argnum)
+    check_debug(debug)
     if function is None:
-        return lambda f: GradientFunction(Request(_callable(f), wanted, has_aux, with_value))
-    return GradientFunction(Request(_callable(function), wanted, has_aux, with_value))
-
-
-def _callable(function: Any) -> Callable[..., Any]:
-    if not callable(function):
-        raise TypeError(
-            explain(
-                f"grad takes a function, not {a_noun(type(function).__name__)}",
-                called_at(),
-                "grad(f)(x): grad takes the function, and what it returns takes the arguments",
-                "arguments",
-            )
-        )
-    return function
-
-
-def _check_argnums(argnums: Any) -> None:
-    for one in argnums if isinstance(argnums, tuple) else (argnums,):
-        if isinstance(one, bool) or not isinstance(one, int | str):
-            raise TypeError(
-                explain(
-                    f"argnums must be numbers or names, not {one!r}",
-                    called_at(),
-                    "argnums=0, argnums='w' or argnums=(0, 1)",
-                    "argnums",
-                )
-            )
+        return lambda f: GradientFunction(Request(a_function(f), wanted, has_aux, with_value, debug=debug))
+    return GradientFunction(Request(a_function(function), wanted, has_aux, with_value, debug=debug))

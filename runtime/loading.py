@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import linecache
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +13,17 @@ import numpy as np
 
 from ..codegen.module import Generated
 from ..ir.ops.effects import GuardMiss
+from ..tracer.locks import Lock
+from .debugging import watch
 
-_lock = threading.Lock()
+_lock = Lock()
 _count = 0
 
 
-def load(generated: Generated, name: str, captured: tuple[np.ndarray[Any, Any], ...]) -> Callable[..., Any]:
-    """The function that the text defines. Captured arrays are in its globals, by reference."""
+def load(
+    generated: Generated, name: str, captured: tuple[np.ndarray[Any, Any], ...], debug: bool = False
+) -> Callable[..., Any]:
+    """The function that the text defines, watched with `debug`. Captured arrays are in its globals, by reference."""
     global _count
     with _lock:
         _count += 1
@@ -34,7 +37,10 @@ def load(generated: Generated, name: str, captured: tuple[np.ndarray[Any, Any], 
         importlib.import_module(module)
         namespace[top] = sys.modules[top]
     namespace.update(zip(generated.captures, captured, strict=True))
-    exec(compile(text, file, "exec"), namespace)
+    namespace.update({named.name: named.fun for named in generated.externals})
+    tree, watching = watch(generated) if debug else (text, {})
+    namespace.update(watching)
+    exec(compile(tree, file, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]
     weakref.finalize(function, linecache.cache.pop, file, None)
     return function

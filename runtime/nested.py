@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy as np
 from ..ir.builder import Value
 from ..ir.ops.elementwise import positive
 from ..ir.ops.shape import copy
+from ..ir.program import Var
 from ..tracer.array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift, wrap
+from ..tracer.checkpoint import Checkpointed
 from ..tracer.errors import UnsupportedError, explain
 from ..tracer.function import Argument, Call, Recording, function_origin
 from ..tracer.place import Root
@@ -19,8 +21,8 @@ from ..tracer.structure import Structure, flatten, rebuild, unflatten
 from ..tracer.trace import Trace
 from .binding import Parameters
 from .compilation import Request, differentiate
-from .cotangents import check_cotangent_dtype, check_cotangent_shape, cotangent_leaves
-from .wanted import Target, check_scalar, targets
+from .cotangents import check_dtype, check_shape, direction_leaves
+from .wanted import Target, check_scalar, outcome, targets
 
 
 def record_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Recording, list[Target]]:
@@ -76,6 +78,8 @@ def _may_hold_tracer(thing: Any) -> bool:
     if isinstance(thing, types.FunctionType):
         cells = [cell.cell_contents for cell in thing.__closure__ or ()]
         return _may_hold_tracer([cells, thing.__defaults__, thing.__kwdefaults__])
+    if isinstance(thing, Checkpointed):
+        return _may_hold_tracer(thing.__wrapped__)
     if isinstance(thing, Tracer):
         return isinstance(thing, ArrayTracer | CellTracer)
     if isinstance(thing, list | tuple | dict):
@@ -85,12 +89,15 @@ def _may_hold_tracer(thing: Any) -> bool:
 
 def _separate(trace: Trace, value: Value) -> Value:
     """The same value as a variable of its own; a Python number stays one."""
-    apart: Value = trace.emit(positive if value.type.weak else copy, value)
+    apart: Value = trace.emit_unnamed(positive if value.type.weak else copy, value)
+    if isinstance(value.atom, Var) and isinstance(apart.atom, Var) and not apart.atom.name:
+        apart.atom.name = value.atom.name
     return apart
 
 
 def gradient_in_trace(trace: Trace, request: Request, parameters: Parameters) -> Any:
     """What the gradient function returns, as stand-ins."""
+    trace.debug = trace.debug or request.debug
     recording, wanted = record_in_trace(trace, request, parameters)
     value, aux_structure, aux = check_scalar(request, recording)
     result = _differentiated(trace, [(value, trace.builder.value(1.0))], wanted)
@@ -102,19 +109,23 @@ def gradient_in_trace(trace: Trace, request: Request, parameters: Parameters) ->
     return (gradients, carried) if request.has_aux else gradients
 
 
-def pullback_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Any, Callable[[Any], Any]]:
-    """The function's results, and a pullback that records a reverse pass each time it is called."""
+def pullback_in_trace(trace: Trace, request: Request, parameters: Parameters) -> tuple[Any, ...]:
+    """The function's results, a pullback that records a reverse pass at each call, and with has_aux the aux."""
     recording, wanted = record_in_trace(trace, request, parameters)
+    found = outcome(request, recording)
 
     def pullback(cotangent: Any) -> Any:
-        leaves = [lift(trace, leaf) for leaf in cotangent_leaves(cotangent, recording.result_structure)]
-        for result, leaf in zip(recording.results, leaves, strict=True):
-            check_cotangent_shape(leaf.shape, result.shape)
-            check_cotangent_dtype(leaf.dtype, result.dtype)
-        seeds = list(zip(recording.results, leaves, strict=True))
+        leaves = [lift(trace, leaf) for leaf in direction_leaves(cotangent, found.structure)]
+        for result, leaf in zip(found.results, leaves, strict=True):
+            check_shape(leaf.shape, result.shape)
+            check_dtype(leaf.dtype, result.dtype)
+        seeds = list(zip(found.results, leaves, strict=True))
         return tuple(_differentiated(trace, seeds, wanted))
 
-    return unflatten(recording.result_structure, (wrap(trace, v) for v in recording.results)), pullback
+    out = unflatten(found.structure, (wrap(trace, v) for v in found.results))
+    if found.aux_structure is None:
+        return out, pullback
+    return out, pullback, unflatten(found.aux_structure, (wrap(trace, v) for v in found.aux))
 
 
 def _differentiated(trace: Trace, seeds: list[tuple[Value, Value]], wanted: list[Target]) -> list[Any]:

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import threading
 import types
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from ..ir.types import ArrayType, type_of
+from ..ir.types import ArrayType
 from ..tracer.array import Tracer
 from ..tracer.errors import UnsupportedError, explain
+from ..tracer.generics import R
 from ..tracer.structure import Structure, flatten
 from ..tracer.trace import ACTIVE
+from .asking import a_function
 from .binding import bind, signature_of
 from .compilation import Request, Stages
-from .cotangents import check_cotangent_dtype, check_cotangent_shape, cotangent_leaves
-from .gradient import MAXIMUM, GradientFunction
+from .cotangents import direction_leaves, fitted
+from .gradient import GradientFunction
 from .nested import pullback_in_trace
-
-_known: OrderedDict[tuple[int, ...], GradientFunction] = OrderedDict()  # the latest, by the function's identity
-_lock = threading.Lock()
+from .packing import Nested
+from .transformed import remembered
 
 
 class Pullback:
     """The transposed derivative at one point. Call it with a cotangent of the result's structure and shape."""
 
-    def __init__(self, function: Callable[..., Any], structure: Structure, types: list[ArrayType], source: str) -> None:
-        self._function = function
+    def __init__(self, nested: Nested, structure: Structure, types: list[ArrayType]) -> None:
+        self._nested = nested
+        self._function = nested.function
         self._structure = structure
         self._types = types
-        self.source = source
 
     def __call__(self, cotangent: Any) -> tuple[Any, ...]:
         """One cotangent for each argument. GradientError when the cotangent does not fit the result."""
-        leaves = cotangent_leaves(cotangent, self._structure)
+        leaves = direction_leaves(cotangent, self._structure)
         traced = next((leaf for leaf in leaves if isinstance(leaf, Tracer)), None)
         if traced is not None:
             raise UnsupportedError(
@@ -47,51 +46,65 @@ class Pullback:
                     "cotangents",
                 )
             )
-        cast = [self._fit(leaf, type_) for leaf, type_ in zip(leaves, self._types, strict=True)]
+        cast = [fitted(leaf, type_) for leaf, type_ in zip(leaves, self._types, strict=True)]
         result: tuple[Any, ...] = self._function(*cast)
         return result
 
-    def _fit(self, leaf: Any, type_: ArrayType) -> Any:
-        check_cotangent_dtype(np.asarray(leaf).dtype, type_.dtype)
-        given = type_of(leaf)
-        check_cotangent_shape(given.shape, type_.shape)
-        if type_.weak or (given.dtype == type_.dtype and not given.weak):
-            return leaf
-        return np.asarray(leaf, dtype=type_.dtype)[()]
+    @property
+    def source(self) -> str:
+        """The NumPy source of the value and of this map."""
+        return self._nested.generated.text
+
+    def __repr__(self) -> str:
+        return f"<tapeless pullback of {self._nested.outer.removesuffix('_vjp')}>"
+
+    def __reduce__(self) -> Any:
+        return Pullback, (self._nested, self._structure, self._types)
 
 
-def vjp(fun: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+@overload
+def vjp(fun: Callable[..., R], *primals: Any, has_aux: Literal[False] = False) -> tuple[R, Pullback]: ...
+
+
+@overload
+def vjp(fun: Callable[..., Any], *primals: Any, has_aux: Literal[True]) -> tuple[Any, Pullback, Any]: ...
+
+
+def vjp(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """(fun(*primals), pullback), where pullback(cotangent) returns one gradient for each primal.
 
-    The pullback may be called many times, and keeps what it needs of the primals, whatever happens to them later.
-    Raises as `grad` does; the results of fun may be arrays of any shape in any structure.
+    The pullback may be called many times, and keeps what it needs of the primals, whatever happens to them later. With
+    has_aux, fun returns (out, aux) and the result is (out, pullback, aux). Raises as `grad` does; the results of fun
+    may be arrays of any shape in any structure.
     """
-    request = Request(fun, tuple(range(len(primals))), kind="vjp")
+    a_function(fun, "vjp")
     trace = ACTIVE.get()
     if trace is not None:
+        request = Request(fun, tuple(range(len(primals))), has_aux, kind="vjp")
         return pullback_in_trace(trace, request, bind(signature_of(fun), primals, {}))
-    compiled = _compiled(fun, request)
+    compiled = compiled_pullback(fun, len(primals), has_aux)
+    (out, aux), pullback, types_ = at_a_point(compiled, primals, has_aux)
+    made = Pullback(pullback, flatten(out)[1], types_)
+    return (out, made, aux) if has_aux else (out, made)
+
+
+def compiled_pullback(fun: Callable[..., Any], count: int, has_aux: bool = False) -> GradientFunction[..., Any]:
+    """The compiled function of `count` primals that returns the value and the pullback."""
+    request = Request(fun, tuple(range(count)), has_aux, kind="vjp")
+    return remembered(fun, ("vjp", count, has_aux), lambda: GradientFunction(request))
+
+
+def at_a_point(
+    compiled: GradientFunction[..., Any], primals: Sequence[Any], has_aux: bool
+) -> tuple[tuple[Any, Any], Nested, list[ArrayType]]:
+    """The value and the aux of a function that returns a linear map too, that map, and the types of the value."""
     kept = tuple(_kept(primal) for primal in primals)
     stages = compiled.lower(*kept)
-    out, pullback = _on_copies(stages)(*kept)
-    leaves, structure = flatten(out)
-    types_ = [output.type for output in stages.adjoint.outputs[: len(leaves)]]
-    return out, Pullback(pullback, structure, types_, stages.source)
-
-
-def _compiled(fun: Callable[..., Any], request: Request) -> GradientFunction:
-    """One compiled function for each function and number of arguments; what is compiled keeps the function alive."""
-    count = len(request.argnums) if isinstance(request.argnums, tuple) else 1
-    method = isinstance(fun, types.MethodType)
-    key = (id(fun.__self__), id(fun.__func__), count) if method else (id(fun), count)  # type: ignore[attr-defined]
-    with _lock:
-        found = _known.get(key)
-        if found is None:
-            found = _known[key] = GradientFunction(request)
-        _known.move_to_end(key)
-        while len(_known) > MAXIMUM:
-            _known.popitem(last=False)
-    return found
+    returned, linear = _on_copies(stages)(*kept)
+    out, aux = returned if has_aux else (returned, None)
+    count = len(flatten(out)[0])
+    nested = Nested(linear, stages.generated, stages.request.name)
+    return (out, aux), nested, [output.type for output in stages.adjoint.outputs[:count]]
 
 
 def _on_copies(stages: Stages) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ir.builder import Value
+from ..ir.program import Origin
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, explain
 from ..tracer.function import AbstractLeaf, Argument, Recording
@@ -135,25 +136,44 @@ def a_noun(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What a function returned: the results to be differentiated, and with has_aux what came along."""
+
+    structure: Structure
+    results: list[Value]
+    aux_structure: Structure | None
+    aux: list[Value]
+
+
+def outcome(request: Request, recording: Recording) -> Outcome:
+    """The results and the aux apart. GradientError where has_aux was asked for and no pair was returned."""
+    structure, results = recording.result_structure, recording.results
+    if not request.has_aux:
+        return Outcome(structure, results, None, [])
+    if structure.kind != "tuple" or len(structure.children) != 2:
+        raise GradientError(
+            explain(
+                "with has_aux=True the function must return a pair (value, aux)",
+                returned_at(request, recording),
+                "return value, aux, or leave out has_aux=True",
+                "aux",
+            )
+        )
+    count = structure.children[0].leaf_count
+    return Outcome(structure.children[0], results[:count], structure.children[1], results[count:])
+
+
+def returned_at(request: Request, recording: Recording) -> Origin:
+    """Where the function returns, for messages."""
+    return return_place(getattr(request.function, "__code__", None)) or recording.origin
+
+
 def check_scalar(request: Request, recording: Recording) -> tuple[Value, Structure | None, list[Value]]:
     """The single number that the function returns, and what comes with it as aux. GradientError for anything else."""
-    structure, results = recording.result_structure, recording.results
-    where = return_place(getattr(request.function, "__code__", None)) or recording.origin
-    aux_structure = None
-    aux: list[Value] = []
-    if request.has_aux:
-        if structure.kind != "tuple" or len(structure.children) != 2:
-            raise GradientError(
-                explain(
-                    "with has_aux=True the function must return a pair (value, aux)",
-                    where,
-                    "return value, aux, or leave out has_aux=True",
-                    "aux",
-                )
-            )
-        count = structure.children[0].leaf_count
-        aux_structure, aux = structure.children[1], results[count:]
-        structure, results = structure.children[0], results[:count]
+    where = returned_at(request, recording)
+    found = outcome(request, recording)
+    structure, results, aux_structure, aux = found.structure, found.results, found.aux_structure, found.aux
     if structure.kind != "leaf":
         what = f"a {structure.kind} of {len(structure.children)}"
         if structure.kind == "static":
@@ -175,7 +195,7 @@ def check_scalar(request: Request, recording: Recording) -> tuple[Value, Structu
             explain(
                 f"the function must return one number, but returned an array of shape {value.shape}",
                 where,
-                "return out.sum(), or use vjp for a function with several outputs",
+                "return out.sum(); or jacobian(f), or elementwise_grad(f) if it works element by element, or vjp(f, x)",
                 "outputs",
             )
         )

@@ -15,6 +15,7 @@ import numpy as np
 from tapeless import grad, value_and_grad, vjp
 from tapeless.nn import conv2d
 from tapeless.runtime.compilation import Stages
+from tapeless.runtime.pullback import compiled_pullback
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,7 @@ class Case:
 
     def stages(self) -> Stages:
         if self.kind == "vjp":
-            from tapeless.runtime.pullback import Request, _compiled
-
-            request = Request(self.function, tuple(range(len(self.arguments))), kind="vjp")
-            return _compiled(self.function, request).lower(*self.arguments)
+            return compiled_pullback(self.function, len(self.arguments)).lower(*self.arguments)
         stages: Stages = self.compiled().lower(*self.arguments)
         return stages
 

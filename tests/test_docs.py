@@ -1,8 +1,9 @@
 """The pages are true: their code runs, what they show is what comes out, their tables and links hold.
 
 In a page, a ```python block is run (with `file=name.py` it is also that file); a block marked `output` after it shows
-what it printed. In a ```console block the lines after `$` are run, and the others are their output. Write the shown
-outputs anew with: pytest tests/test_docs.py --update-goldens
+what it printed. In a ```console block the lines after `$` are run, and the others are their output. A block marked
+`needs=package` is run in a test of its own, behind all the others of its page, if that package is installed. Write the
+shown outputs anew with: pytest tests/test_docs.py --update-goldens
 """
 
 import ast
@@ -41,31 +42,41 @@ def blocks(text):
     return [Block(m[1], m[2].strip(), m[3], m.start(3), m.end(3)) for m in _FENCE.finditer(text)]
 
 
-class Page:
-    """One page's code, run from top to bottom in one namespace and one empty folder."""
+def needed(block):
+    """The package without which a block is not run."""
+    return block.marks.removeprefix("needs=") if block.marks.startswith("needs=") else None
 
-    def __init__(self, text, folder):
-        self.text, self.folder = text, folder
+
+class Page:
+    """One page's code, run from top to bottom in one namespace and one empty folder; of what needs a package that is
+    no dependency, only what needs `package`."""
+
+    def __init__(self, text, folder, package=None):
+        self.text, self.folder, self.package = text, folder, package
         self.namespace = {"__name__": "__main__"}
         self.changes = []  # (start, end, what should stand there)
 
     def run(self):
-        printed = None
+        printed, left_out = None, False
         for number, block in enumerate(blocks(self.text)):
             if block.marks == "output":
-                assert printed is not None, f"an output without code before it:\n{block.text}"
-                self.expect(block, printed)
-                printed = None
+                assert printed is not None or left_out, f"an output without code before it:\n{block.text}"
+                if not left_out:
+                    self.expect(block, printed)
+                printed, left_out = None, False
+            elif needed(block) not in (None, self.package):
+                printed, left_out = None, True
             elif block.language == "python":
-                printed = self.python(block, number)
+                printed, left_out = self.python(block, number), False
             elif block.language == "console":
                 self.console(block)
         return self
 
     def python(self, block, number):
-        name = block.marks.removeprefix("file=") or "example.py"
-        assert block.marks in ("", f"file={name}"), f"an unknown mark: {block.marks}"
-        place = self.folder / (name if block.marks else f"block{number}/{name}")
+        named = block.marks.startswith("file=")
+        name = block.marks.removeprefix("file=") if named else "example.py"
+        assert named or not block.marks or needed(block), f"an unknown mark: {block.marks}"
+        place = self.folder / (name if named else f"block{number}/{name}")
         place.parent.mkdir(exist_ok=True)
         place.write_text(block.text)
         linecache.checkcache(str(place))
@@ -93,14 +104,27 @@ class Page:
             self.changes.append((block.start, block.end, actual.rstrip() + "\n", block.text))
 
 
+OPTIONAL = [(page, p) for page in PAGES for p in {b for b in map(needed, blocks(page.read_text())) if b}]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_code_runs_and_outputs_are_real(page, tmp_path, monkeypatch, update_goldens):
+    run_page(page, None, tmp_path, monkeypatch, update_goldens)
+
+
+@pytest.mark.parametrize(("page", "package"), sorted(OPTIONAL), ids=[f"{q.name}-{p}" for q, p in sorted(OPTIONAL)])
+def test_code_that_needs_a_package(page, package, tmp_path, monkeypatch, update_goldens):
+    pytest.importorskip(package, reason=f"{page.name} shows {package}, which is not installed")
+    run_page(page, package, tmp_path, monkeypatch, update_goldens)
+
+
+def run_page(page, package, tmp_path, monkeypatch, update_goldens):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     before = set(sys.modules)
     try:
-        done = Page(page.read_text(), tmp_path).run()
+        done = Page(page.read_text(), tmp_path, package).run()
     finally:
         for name in set(sys.modules) - before:
             if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
@@ -200,15 +224,16 @@ def test_the_kinks(expression, point, gradient, tmp_path):
 
 
 def used_anchors():
-    """The last argument of every explain(...) that has one."""
+    """The last argument of every explain(...) that has one; a Role names the page that its messages lead to."""
     found = set()
-    for room in ("ir", "tracer", "codegen", "runtime", "nn"):
+    for room in ("ir", "tracer", "codegen", "runtime", "nn", "implicit", "testing"):
         for file in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "explain":
+                if isinstance(node, ast.Call) and (called := getattr(node.func, "id", "")) in ("explain", "Role"):
+                    place = 3 if called == "explain" else 4
                     anchor = next((k.value for k in node.keywords if k.arg == "anchor"), None)
-                    anchor = node.args[3] if anchor is None and len(node.args) > 3 else anchor
-                    if anchor is not None:
+                    anchor = node.args[place] if anchor is None and len(node.args) > place else anchor
+                    if anchor is not None and ast.unparse(anchor) != "role.page":
                         assert isinstance(anchor, ast.Constant), f"{file}:{node.lineno}: write the anchor out"
                         found.add(anchor.value)
     return found

@@ -38,6 +38,17 @@ def test_read_the_backward_pass(tmp_path: Path) -> None:
     assert "# x_norm = xc / std\n    dxc = dx_norm / std\n" in narrow
 
 
+def test_newton(tmp_path: Path) -> None:
+    out = run("newton.py", folder=tmp_path)
+    steps = [line.split() for line in out.splitlines() if "products" in line]
+    losses = [float(step[2]) for step in steps]
+    assert losses == sorted(losses, reverse=True), "Newton's method went up"
+    assert float(steps[-1][4]) < 1e-6, "the last step did not begin close to the minimum"
+    assert "def loss_hvp(w, x, y, v):" in out
+    pytest.importorskip("scipy", reason="nothing to compare with: SciPy is not installed")
+    assert float(out.split("differ by at most ")[1].rstrip(".\n")) < 1e-8
+
+
 def test_digits(tmp_path: Path) -> None:
     for name in ("sklearn", "matplotlib", "tqdm"):
         pytest.importorskip(name, reason=f"the extra `examples` is not installed: no {name}")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapeless import value_and_grad
+from tapeless import TracingError, cond, scan, value_and_grad
 
 R = np.random.default_rng(0)
 
@@ -73,7 +73,13 @@ def view_of_a_view(x: Any) -> Any:
     return np.sum(x**2) + np.sum(w)
 
 
-PROGRAMS = [flipped, swapped, made_like, copied, made_contiguous, cast, flat, added_up, view_of_a_view]
+def multiplied(x: Any) -> Any:
+    y = np.dot(2.0, x)  # in C order, however x lies
+    y.ravel()[0] = 5 * x[0, -1]
+    return np.sum(y * x.dot(3.0).cumsum().reshape(y.shape))
+
+
+PROGRAMS = [flipped, swapped, made_like, copied, made_contiguous, cast, flat, added_up, view_of_a_view, multiplied]
 LAYOUTS: dict[str, Callable[[], Any]] = {
     "C": lambda: R.normal(size=(2, 3)),
     "Fortran": lambda: np.asfortranarray(R.normal(size=(2, 3))),
@@ -110,3 +116,29 @@ def test_value_argument_and_gradient_are_numpys_for_every_layout(program: Any) -
             numeric = (program(up) - program(down)) / 2e-4
             assert gradient[index] == pytest.approx(numeric, rel=1e-2, abs=1e-3)
     assert g.cache_info().paths <= len(LAYOUTS)
+
+
+def scaled_in_a_loop(x: Any) -> Any:
+    carry, _ = scan(lambda c, t: (c * t, None), np.broadcast_to(x[0], (2, x.shape[1])), np.array([2.0]))
+    flat = np.ascontiguousarray(carry)
+    flat[0, 0] = 100.0
+    return np.sum(carry**2) + np.sum(flat)
+
+
+def scaled_in_a_branch(x: Any) -> Any:
+    chosen = cond(np.sum(x) < 1e9, lambda a: a.T * 2, lambda a: a.T, x)
+    flat = np.ascontiguousarray(chosen)
+    flat[0, 0] = 100.0
+    return np.sum(chosen**2) + np.sum(flat)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("program", [scaled_in_a_loop, scaled_in_a_branch])
+def test_what_a_loop_leaves_lies_as_the_plain_loop_leaves_it(program: Any, layout: str) -> None:
+    x = LAYOUTS[layout]()
+    try:
+        value, _ = value_and_grad(program)(as_it_lies(x))
+    except TracingError as error:
+        assert "depends on its layout" in str(error)
+    else:
+        assert value == program(as_it_lies(x))

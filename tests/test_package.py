@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOT_MODULES = {"__init__.py", "__main__.py"}
-ROOMS = ("ir", "tracer", "codegen", "runtime", "nn")
+ROOMS = ("ir", "tracer", "codegen", "runtime", "nn", "implicit", "testing")
 
 
 def execute(*words, **options):

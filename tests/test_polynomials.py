@@ -15,6 +15,7 @@ EVALUATED = [
     lambda x: np.polyval([1.0, 2.0, 3.0], x),
     lambda x: np.polyval(x[0], x),
     lambda x: np.polyval(x[0], 2.0),
+    lambda x: np.polyval(x[:, :, None], x[0]),
     lambda x: np.polyval([x[0, 0], 2, x[1, 1]], 1.5),
     lambda x: np.polyval([3.0], x) + x,
     lambda x: np.poly1d([1.0, -2.0, 3.0])(x),

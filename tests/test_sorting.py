@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle import right
 
-from tapeless import grad, value_and_grad
+from tapeless import grad, hvp, jvp, sparse_hessian, value_and_grad
 
 X = np.array([[0.31, -1.24, 2.13], [1.72, 0.45, -0.66]])
 ROW = np.array([0.3, -1.2, 2.1, 1.7, 0.4])
@@ -111,3 +111,23 @@ def test_refused():
         grad(lambda x: np.sum(np.partition(x, 7)))(X)
     with pytest.raises(ValueError, match="All-NaN"):
         grad(lambda x: x[np.nanargmax(x * np.nan)])(ROW)
+
+
+@pytest.mark.parametrize(("n", "axis"), [(1, 0), (1, -1), (2, 0), (2, 1), (3, 1)])
+def test_tangents_of_differences_are_differences(n, axis):
+    x, v = np.random.default_rng(0).normal(size=(2, 5, 4))
+
+    def energy(x):
+        return np.sum(np.diff(x, n=n, axis=axis) ** 3)
+
+    np.testing.assert_allclose(
+        jvp(lambda x: np.diff(x, n=n, axis=axis), (x,), (v,))[1], np.diff(v, n=n, axis=axis), rtol=1e-12
+    )
+    product = hvp(energy)
+    slope = (grad(energy)(x + 1e-6 * v) - grad(energy)(x - 1e-6 * v)) / 2e-6
+    np.testing.assert_allclose(product(x, v), slope, rtol=1e-6, atol=1e-7)
+    text = product.source.split("# tangents")[1]
+    assert text.count("np.diff(v") == 1, text
+    assert "np.zeros" not in text, "the padding of the pass in between is left"
+    pytest.importorskip("scipy")
+    assert sparse_hessian(energy).pattern(x).nnz == np.count_nonzero(sparse_hessian(energy)(x).toarray())

@@ -458,3 +458,21 @@ def test_explain_names_what_changed():
     k = 3.0
     g(X)
     assert "k has changed" in g.explain()
+
+
+@pytest.mark.parametrize("called", [False, True])
+def test_a_gradient_of_a_method_around_the_function(called):
+    class Model:
+        k = 2.0
+
+        def loss(self, x):
+            return (x**3).sum() * self.k
+
+        __call__ = loss
+
+    model = Model()
+    inner = grad(model if called else model.loss)
+    g = grad(lambda x: inner(x).sum())
+    np.testing.assert_allclose(g(X), 12 * X)
+    model.k = 3.0
+    np.testing.assert_allclose(g(X), 18 * X)

@@ -333,7 +333,7 @@ def test_check_grads_catches_an_error_of_a_thousandth():
 
 def test_check_grads_refuses_what_it_does_not_know():
     with pytest.raises(ValueError, match="mode"):
-        check_grads(product, (X, Y), modes=["fwd"])
+        check_grads(product, (X, Y), modes=["sideways"])
     with pytest.raises(ValueError, match="order"):
         check_grads(product, (X, Y), order=0)
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tapeless import grad, value_and_grad, vjp
+from tapeless import grad, hessian, hvp, jacobian, jvp, linearize, value_and_grad, vjp, vmap
 from tapeless.tracer.creation import _ORIGINALS
 
 X = np.array([0.5, -1.2, 2.0])
@@ -229,3 +229,61 @@ def test_draws_in_another_thread_are_no_draws_of_the_function():
     finally:
         stop.set()
         thread.join()
+
+
+DERIVATIVES = {
+    "jacobian": (lambda f: jacobian(f), lambda x: np.diag(3 * x**2)),
+    "hessian": (lambda f: hessian(lambda x: f(x).sum()), lambda x: np.diag(6 * x)),
+    "hvp": (lambda f: lambda x, g=hvp(lambda x: f(x).sum()): g(x, x), lambda x: 6 * x**2),
+    "vmap": (lambda f: vmap(f), lambda x: x**3),
+    "vmap of grad": (lambda f: vmap(grad(f)), lambda x: 3 * x**2),
+    "jvp": (lambda f: lambda x: jvp(f, (x,), (x,))[1], lambda x: 3 * x**3),
+    "linearize": (lambda f: lambda x: linearize(f, x)[1](x), lambda x: 3 * x**3),
+    "vjp": (lambda f: lambda x: vjp(f, x)[1](x)[0], lambda x: 3 * x**3),
+}
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_derivatives_of_many_shapes_at_once(name):
+    make, expected = DERIVATIVES[name]
+    traced = []
+
+    def f(x):
+        traced.append(1)
+        time.sleep(0.001)
+        return x**3
+
+    shapes = [np.linspace(1, 2, 1 + i) for i in range(4)]
+    alone = make(lambda x: f(x))
+    for x in shapes:
+        alone(x)
+    g, once = make(f), len(traced)
+
+    def work(i):
+        np.testing.assert_allclose(g(shapes[i % 4]), expected(shapes[i % 4]))
+        return True
+
+    assert all(together(24, work))
+    assert len(traced) == 2 * once  # no shape is traced twice
+    assert restored()
+
+
+def test_methods_of_many_objects_at_once():
+    class Box:
+        def __init__(self, k):
+            self.k = k
+
+        @jacobian
+        def cubes(self, x):
+            return self.k * x**3
+
+    boxes = [Box(k) for k in range(1, 5)]
+
+    def work(i):
+        box = boxes[i % 4]
+        assert box.cubes is box.cubes
+        np.testing.assert_allclose(box.cubes(X), np.diag(3 * box.k * X**2))
+        return True
+
+    assert all(together(24, work))
+    assert [box.cubes.cache_info().misses for box in boxes] == [1, 1, 1, 1]

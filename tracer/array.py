@@ -54,7 +54,10 @@ class Tracer(Likeness, Conversions, Operators):
         self._home.check_open(place)
         if isinstance(place, View) and place.stale():
             self._settle(place)
-        return place.read()
+        value = place.read()
+        if value.atom in self._home.builder.removed:
+            raise self._home.used_outside()
+        return value
 
     def _settle(self, place: View) -> None:
         """Find out which views on the way to the root share memory: a write makes the difference visible."""

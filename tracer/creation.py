@@ -5,7 +5,6 @@ NumPy does not dispatch these (they take no array), so they are intercepted.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from ..ir.ops.shape import arange, constant, filled, full, reshape, stack
 from .array import ArrayTracer, CellTracer, Tracer, lift, wrap
 from .draws import frozen_draw
 from .interception import intercepts, original_of
+from .locks import Lock
 from .place import Place, Root
 from .refusals import refuse
 from .trace import ACTIVE, Trace
@@ -290,7 +290,7 @@ def _no_entropy(bits: int) -> int:
     return fresh
 
 
-_lock = threading.Lock()
+_lock = Lock()
 _users = 0
 
 

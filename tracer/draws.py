@@ -6,7 +6,6 @@ import datetime
 import os
 import random
 import secrets
-import threading
 import time
 import types
 import uuid
@@ -19,6 +18,7 @@ import numpy as np
 from ..ir.program import Origin
 from .errors import TracingError, explain
 from .interception import intercepts
+from .locks import Lock
 from .site import mentioned_at, place_of, type_test
 from .trace import ACTIVE, Trace
 
@@ -130,7 +130,7 @@ def frozen_draw(what: str, origin: Origin | None) -> TracingError:
 
 
 _seed = random.Random.seed
-_lock = threading.Lock()
+_lock = Lock()
 _users = 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,11 +12,14 @@ import numpy as np
 from ..ir.program import Origin
 
 
-def explain(cause: str, origin: Origin | None = None, fix: str = "", anchor: str = "") -> str:
-    """The message of every error: cause, place, expression, `Try:` line and the page that says more."""
+def explain(
+    cause: str, origin: Origin | None = None, fix: str = "", anchor: str = "", details: Sequence[str] = ()
+) -> str:
+    """The message of every error: cause, place, expression, details, `Try:` line and the page that says more."""
     lines = [cause]
     if origin is not None:
         lines.append(place(origin))
+    lines += [f"  {detail}" for detail in details]
     if fix:
         lines.append(f"  Try: {fix}")
     if anchor:
@@ -77,6 +80,10 @@ class UnsupportedError(Refusal, NotImplementedError):
 
 class GradientError(TapelessError, TypeError):
     """The gradient that was asked for does not exist: an integer argument, an output that is not a number."""
+
+
+class NonFiniteError(TapelessError, FloatingPointError):
+    """With debug="nan": an operation made a nan or an infinity that reached the result."""
 
 
 class LeakedTracerError(TracingError):

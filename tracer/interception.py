@@ -9,7 +9,6 @@ replacement looks at a context variable and at who calls: other threads, other c
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from functools import wraps
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
+from .locks import Lock
 from .site import called_name, is_recorded_code
 from .trace import ACTIVE
 
@@ -51,7 +51,7 @@ class OuterName:
             self.home[self.name] = thing
 
 
-_lock = threading.Lock()
+_lock = Lock()
 MAKERS: dict[tuple[str, str], Callable[[Any], Any]] = {}  # from the original to its replacement, when it is there
 _NAMES: dict[tuple[str, str], OuterName] = {}  # those that are there
 _REPLACEMENTS: dict[int, Any] = {}  # by the identity of the original

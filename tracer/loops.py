@@ -5,6 +5,7 @@ Outside of a trace they run as plain Python. Inside, the body is traced once, in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,6 +52,20 @@ class InnerTrace(Trace):
 
     def is_inside(self, other: Trace) -> bool:
         return self.outer is other or self.outer.is_inside(other)
+
+    def is_repeated(self) -> bool:
+        return True
+
+    def written_outside(self) -> TracingError:
+        """The error for a write into an array that was not made here."""
+        return TracingError(
+            explain(
+                "the body of a structured loop writes into an array from outside of it",
+                self.origin(),
+                "fori_loop(0, n, body, (c, out)): make the array part of the carry, and write there",
+                "loops",
+            )
+        )
 
     def take_from(self, other: Trace, value: Value) -> Value:
         return self.take(value if self.outer is other else self.outer.take_from(other, value))
@@ -153,17 +168,24 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
+    checkpoint: bool | int = False,
 ) -> tuple[Any, Any]:
     """`for x in xs: carry, y = f(carry, x)`: the last carry and all the y, stacked.
 
     init, xs and the y may be nested structures; xs is indexed along the first axis of its arrays. With xs=None, give
-    `length`, and f gets None for x.
+    `length`, and f gets None for x. With `checkpoint=k`, a gradient keeps the carry of every k-th round alone and
+    computes the rounds between a second time; True stands for the square root of the length, for the least memory.
     """
     leaves, structure = flatten(xs)
     n = _length(leaves, length)
     trace = ACTIVE.get()
+    size = _segment(checkpoint, n)
     if trace is None:
         return _plain_scan(f, init, leaves, structure, n, reverse)
+    if 0 < size < n:
+        from .checkpoint import scan_in_segments
+
+        return scan_in_segments(f, init, xs, n, bool(reverse), size)
     slices = [lift(trace, leaf) for leaf in leaves]
     state, carry_structure = _carry(trace, init)
     types = [v.type for v in state]
@@ -212,6 +234,20 @@ def _length(leaves: list[Any], length: int | None) -> int:
             )
         )
     return int(lengths.pop())
+
+
+def _segment(checkpoint: bool | int, n: int) -> int:
+    """How many rounds are computed again together; 0 for none."""
+    if not isinstance(checkpoint, int | np.integer) or checkpoint < 0:
+        raise ValueError(
+            explain(
+                f"scan takes a number of rounds for checkpoint, not {checkpoint!r}",
+                called_at(),
+                "checkpoint=True, or checkpoint=8 to keep the carry of every eighth round",
+                "checkpoints",
+            )
+        )
+    return math.isqrt(max(n - 1, 0)) + 1 if checkpoint is True else int(checkpoint)
 
 
 def _own(values: Any) -> Any:

@@ -21,6 +21,13 @@ from ..ir.types import ArrayType
 
 _versions = itertools.count(1)  # of all storage: a state of one buffer is not taken for one of another
 Emit = Callable[..., Value]
+
+
+def moment() -> int:
+    """Later than all storage that there is, and than all writes to it."""
+    return next(_versions)
+
+
 PARTS = {"real": set_real, "imag": set_imag}  # of complex arrays: views that a write goes through
 
 
@@ -36,13 +43,14 @@ def write_complex_part(x: Value, part: str, value: Value) -> Value:
 class Root:
     """One buffer of its own."""
 
-    __slots__ = ("contiguous", "first", "like", "value", "version")
+    __slots__ = ("born", "contiguous", "first", "like", "value", "version")
 
     def __init__(self, value: Value, contiguous: bool = False, like: Place | None = None) -> None:
         self.value = value
         self.first = value  # what it was made with: that fixed its layout
         self.like = like  # the place whose layout it was made in
         self.version = 0  # not written yet
+        self.born = moment()
         self.contiguous: bool = contiguous or (
             like is not None and like.contiguous
         )  # in C order: a reshape of it is a view

@@ -16,7 +16,8 @@ import numpy as np
 from ..ir.program import Origin
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OURS = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("ir", "tracer", "codegen", "runtime", "nn")) + tuple(
+_ROOMS = ("ir", "tracer", "codegen", "runtime", "nn", "implicit", "testing")
+_OURS = tuple(os.path.join(_PACKAGE, room) + os.sep for room in _ROOMS) + tuple(
     os.path.join(_PACKAGE, module) for module in ("__init__.py", "__main__.py")
 )
 _LIBRARIES = (os.path.dirname(np.__file__) + os.sep, os.path.dirname(ast.__file__) + os.sep)
@@ -25,9 +26,9 @@ _SCIPY = f"-packages{os.sep}scipy{os.sep}"
 
 @cache
 def is_user_code(code: CodeType) -> bool:
-    """Whether the code is neither ours nor NumPy's nor SciPy's nor the standard library's."""
+    """Whether the code is neither ours (nor generated) nor NumPy's nor SciPy's nor the standard library's."""
     file = os.path.abspath(code.co_filename) if not code.co_filename.startswith("<") else code.co_filename
-    if file.startswith((*_OURS, "<frozen")):
+    if file.startswith((*_OURS, "<frozen", "<tapeless ")):
         return False
     if file.startswith(_LIBRARIES[0]) or _SCIPY in file:
         return False
@@ -35,12 +36,12 @@ def is_user_code(code: CodeType) -> bool:
 
 
 _COMMANDS = os.path.join(_PACKAGE, "runtime", "commands.py")
-_RECORDED = os.path.join(_PACKAGE, "nn") + os.sep
+_RECORDED = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("nn", "implicit"))
 
 
 @cache
 def is_recorded_code(code: CodeType) -> bool:
-    """Whether it is the user's code or that of `nn`, whose plain NumPy is recorded as if the user had written it."""
+    """Whether it is the user's code or that of `nn` or `implicit`, whose NumPy is recorded as if the user had written it."""
     return is_user_code(code) or os.path.abspath(code.co_filename).startswith(_RECORDED)
 
 

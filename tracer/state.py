@@ -194,11 +194,17 @@ class _Search:
             found = self._contents(name, value, read)
             self._children(name, found, list(value) if isinstance(value, dict) else ())
         check_outer(name, value)
-        if isinstance(getattr(value, "__wrapped__", None), types.FunctionType):
-            self.todo.append((name, value.__wrapped__))
+        watched = getattr(type(value), "_watched", None)
+        if watched is not None and type(value).__module__.partition(".")[0] == _HOME:  # a function with rules
+            self._children(name, self._contents(f"a rule of {name}", value, watched))
+            return
+        wrapped = getattr(value, "__wrapped__", None)
+        ours = type(value).__module__.partition(".")[0] == _HOME  # a gradient, of a function or of any callable object
+        if isinstance(wrapped, types.FunctionType) or (ours and wrapped is not None):
+            self.todo.append((name, wrapped))
         if _is_user_space(type(value)):
             self.spaces += [(name, value), (type(value).__name__, type(value))]
-        elif hasattr(value, "__dict__") and type(value).__module__.partition(".")[0] != _HOME:
+        elif hasattr(value, "__dict__") and not ours:
             self.spaces.append((name, value))
 
     def _children(self, name: str, found: list[Any], keys: Any = ()) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from ..ir.builder import Value
 from ..ir.op import BY_CALLABLE, Op
 from ..ir.ops.elementwise import astype
-from .errors import TracingError, explain
 from .operators import InPlaceOperators
 from .place import Place, View, write_complex_part
 from .trace import Trace
@@ -28,14 +27,8 @@ class Stored(InPlaceOperators):
     def _check_written(self) -> None:
         """Only what the body of a loop made itself may be written there; the rest is carried."""
         if self._trace is not self._home:
-            raise TracingError(
-                explain(
-                    "the body of a structured loop writes into an array from outside of it",
-                    self._trace.origin(),
-                    "fori_loop(0, n, body, (c, out)): make the array part of the carry, and write there",
-                    "loops",
-                )
-            )
+            raise self._trace.written_outside()
+        self._home.check_written(self._place.root)
         if isinstance(self._place, View):
             self._settle(self._place)
 

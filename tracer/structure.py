@@ -86,6 +86,11 @@ def _open(value: Any) -> tuple[str, tuple[Any, ...], list[Any]]:
     return "static", (), []
 
 
+def opened(value: Any) -> tuple[str, tuple[Any, ...], list[Any]]:
+    """(kind, keys, children) of a container; the kind of what is none is leaf or static."""
+    return ("leaf", (), []) if is_array_leaf(value) else _open(value)
+
+
 _BY_VALUE = {*sys.stdlib_module_names, "numpy"}  # whose classes mean the same by `==`
 
 

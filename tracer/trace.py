@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from ..ir.builder import Builder, Value
+from ..ir.builder import Builder, RemovedError, Value
 from ..ir.interp import evaluate_equation
 from ..ir.op import BY_NAME, Op
 from ..ir.ops.effects import guard, has_strides, is_contiguous
 from ..ir.program import Atom, Equation, Literal, Origin, Var
 from ..ir.types import ArrayType, dtype_name, type_of
 from .errors import LeakedTracerError, TracingError, UnsupportedError, dtype_fix, explain
-from .place import Place, Root, View
+from .place import Place, Root, View, moment
 from .site import current_site, name_of
 
 ACTIVE: ContextVar[Trace | None] = ContextVar("tapeless_trace", default=None)
+
+_FOR_A_BATCH = {  # what to write under vmap where Python needs a number
+    "an integer": "in_axes=(0, None), with None for a number that is the same for every example",
+    "the number of true entries": "np.where(mask, x, 0): every example keeps its length",
+    "the greatest place": "np.bincount(x, minlength=n): every example has n bins",
+    "the number of bins": "np.histogram(x, edges): every example has the same bins",
+    "to know whether eigenvalues are complex": "np.linalg.eigvals(a.astype(complex)), or eigvalsh(a)",
+}
 
 
 class Trace:
@@ -33,6 +41,9 @@ class Trace:
         self.closed = False
         self.decides = False  # whether a comparison of Python numbers is answered with a bool of Python's, and guarded
         self.names_steps = True
+        self.examples: set[Var] = set()  # variables that stand for one example of a batch
+        self.examples_since = 0  # what was made before is not of an example
+        self.debug: str | None = None  # what a gradient taken inside asks for, since its text is that of the whole
         self.found: dict[int, Any] = {}  # stand-ins for plain arrays, in a second look
         self._known: dict[Var, tuple[Any, bool]] = {}
         self.roots: dict[Atom, Root] = {}  # the storage behind each input
@@ -85,6 +96,10 @@ class Trace:
         """Whether this is the trace of a loop's body, somewhere within the other trace."""
         return False
 
+    def is_repeated(self) -> bool:
+        """Whether what is recorded here is run many times, or perhaps not at all: a loop's body, a branch."""
+        return False
+
     def take_from(self, other: Trace, value: Value) -> Value:
         """A value of an enclosing trace as one of this trace."""
         raise NotImplementedError
@@ -113,10 +128,46 @@ class Trace:
         self.check_open()
         site = current_site()
         self.builder.origin = site.origin if site else None
-        result = self.builder.emit(op, *operands, **params)
+        try:
+            result = self.builder.emit(op, *operands, **params)
+        except RemovedError:
+            raise self.used_outside() from None
         if site is not None and site.name and isinstance(result, Value) and self.names_steps:
             self.name(result, site.name)
         return result
+
+    @contextmanager
+    def one_of_many(self, examples: Iterable[Var]) -> Iterator[None]:
+        """While a function is recorded for one example of a batch, which these variables stand for."""
+        before = self.examples, self.examples_since
+        self.examples, self.examples_since = self.examples | set(examples), moment()
+        try:
+            yield
+        finally:
+            self.examples, self.examples_since = before
+
+    def used_outside(self) -> TracingError:
+        """The error for a value of one example after the batch has taken its place."""
+        return TracingError(
+            explain(
+                "a value of one example is used outside of the function that vmap does for all of them",
+                self.origin(),
+                "return it from that function: vmap then gives it for every example",
+                "batches",
+            )
+        )
+
+    def check_written(self, root: Root) -> None:
+        """A function that is recorded for one example writes only into what it made: each example has its own."""
+        if self.examples and root.born < self.examples_since:
+            raise TracingError(
+                explain(
+                    "a function under vmap writes into an array that it did not make: its argument, or one from outside",
+                    self.origin(),
+                    "x = x.copy() before the write, and return x: vmap then gives it for every example",
+                    "batches",
+                )
+            )
 
     @contextmanager
     def steps_unnamed(self) -> Iterator[None]:
@@ -195,13 +246,18 @@ class Trace:
                 continue
             equation = self.builder.definitions.get(current)
             if equation is None:
-                raise _NeedsValue
+                self._known[current] = self.outside_value(current)
+                continue
             if ready:
                 planned.update(equation.outs)
                 todo.append(equation)
                 continue
             stack.append((current, True))
             stack.extend((o, False) for o in equation.operands if isinstance(o, Var))
+
+    def outside_value(self, var: Var) -> tuple[Any, bool]:
+        """As `concrete`, of an input or capture that comes from an enclosing trace; raises what `is_known` catches."""
+        raise _NeedsValue
 
     def is_known(self, value: Value) -> bool:
         """Whether the value in this call can be looked at."""
@@ -226,13 +282,22 @@ class Trace:
         try:
             return self.concrete(value)
         except _NeedsValue:
-            if getattr(self, "outer", None) is not None:
+            if self.is_repeated():
                 raise TracingError(
                     explain(
                         f"Python needs {what} here, in a body that is recorded once for all rounds",
                         self.origin(),
                         "np.where(condition, a, b), or cond(pred, f, g, x) within the body",
                         "loops",
+                    )
+                ) from None
+            if self.is_of_an_example(value):
+                raise TracingError(
+                    explain(
+                        f"Python needs {what} here, which differs from example to example of the batch",
+                        self.origin(),
+                        _FOR_A_BATCH.get(what, "np.where(condition, a, b), or cond(pred, f, g, x) for each example"),
+                        "batches",
                     )
                 ) from None
             raise TracingError(
@@ -243,6 +308,20 @@ class Trace:
                     "branches-ahead-of-time",
                 )
             ) from None
+
+    def is_of_an_example(self, value: Value) -> bool:
+        """Whether the value is computed from one example of a batch."""
+        stack: list[Atom] = [value.atom]
+        seen: set[Atom] = set()
+        while stack and self.examples:
+            current = stack.pop()
+            if current in self.examples:
+                return True
+            made = self.builder.definitions.get(current) if isinstance(current, Var) else None
+            if made is not None and current not in seen:
+                seen.add(current)
+                stack.extend(made.operands)
+        return False
 
     def shares_memory(self, view: View) -> bool:
         """Whether a reshape is a view in this call; the layout of every argument that decides it is guarded.

@@ -2,10 +2,12 @@
 
 from . import (
     binning,
+    calls,
     compositions,
     convolution,
     cosine,
     cumulative,
+    custom,
     decompositions,
     effects,
     elementwise,
@@ -17,6 +19,7 @@ from . import (
     masks,
     membership,
     norms,
+    padding,
     parts,
     polynomials,
     products,
@@ -41,10 +44,12 @@ from . import (
 
 __all__ = [
     "binning",
+    "calls",
     "compositions",
     "convolution",
     "cosine",
     "cumulative",
+    "custom",
     "decompositions",
     "effects",
     "elementwise",
@@ -56,6 +61,7 @@ __all__ = [
     "masks",
     "membership",
     "norms",
+    "padding",
     "parts",
     "polynomials",
     "products",

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, as_rows
 from ..builder import Value
 from ..indexing import SLOT, Slice
 from ..op import NONDIFF, Masked, Refused, op
 from ..types import ArrayType
-from .elementwise import REAL, astype, maximum, minimum, where
+from .elementwise import REAL, astype, imag, logical_or, maximum, minimum, real, where
 from .indexing import getitem, index_add
 from .reduction import sum_
-from .shape import expand_dims, reshape, zeros
-from .sorting import INDEX, searchsorted
+from .shape import arange, expand_dims, reshape, zeros
+from .sorting import INDEX, gather_along, search_rows, searchsorted
 
 EDGES = "the edges of the bins move with the data; give them as an array, or give range="
 
@@ -32,6 +33,27 @@ def bin_of(x: Value, edges: Value) -> Value:
     return place
 
 
+def _bins_of_rows(rows: Value, edges: Value) -> Value:
+    """The same for rows of x, whose edges may be rows, too."""
+    if edges.ndim == 1:
+        return bin_of(rows, edges)
+    return search_rows(getitem(edges, index=(Slice(), Slice(1, -1))), rows, "right")
+
+
+def _ends(edges: Value) -> tuple[Value, Value]:
+    """The first and the last edge, for rows of edges as columns."""
+    if edges.ndim == 1:
+        return getitem(edges, index=(0,)), getitem(edges, index=(-1,))
+    first, last = (getitem(edges, index=(Slice(), part)) for part in (Slice(None, 1), Slice(-1)))
+    return first, last
+
+
+def _in_shape(rows: Value, batch: Batch) -> Value:
+    shape = (batch.size, *batch.out.shape)
+    value: Value = rows if rows.shape == shape else reshape(rows, shape=shape)
+    return value
+
+
 # ------------------------------------------------------------------------------------------------------------ interp
 
 
@@ -44,7 +66,35 @@ def _interp_text(x: ArrayType, xp: ArrayType, fp: ArrayType, *, left: Any, right
     return f"np.interp({', '.join(['{0}', '{1}', '{2}', *ends])})"
 
 
-@op(np.interp, fun=_interp, python=_interp_text, domain=(REAL, REAL, REAL))
+def _interp_batch(batch: Batch, x: Value, xp: Value, fp: Value, *, left: Any, right: Any) -> Value:
+    """Of points that differ: the line between the two beside each x, and the values at the ends beyond them."""
+    if not any(batch.batched[1:]):
+        return batch.builder.emit(batch.equation.op, x, xp, fp, left=left, right=right)
+    x, xp = (v if v.dtype == np.float64 else astype(v, dtype=np.dtype(float)) for v in (x, xp))  # as np.interp does
+    fp = fp if fp.dtype == batch.out.dtype else astype(fp, dtype=batch.out.dtype)
+    rows = as_rows(batch.full(x, 0))
+    (low, high), (first, last) = _ends(xp), _ends(fp)
+    if batch.types[1].size > 1:
+        piece = _bins_of_rows(rows, xp)
+        x0, x1, y0, y1 = (_at_places(v, p) for v in (xp, fp) for p in (piece, piece + 1))
+        width = x1 - x0
+        flat = width.equals(0)
+        between = where(flat, y1, y0 + (rows - x0) * ((y1 - y0) / where(flat, 1, width)))
+    else:
+        between = first
+    between = where(rows < low, first if left is None else left, between)
+    return _in_shape(where(rows > high, last if right is None else right, between), batch)
+
+
+def _at_places(values: Value, places: Value) -> Value:
+    """values[places], row by row where the values are rows."""
+    if values.ndim > 1:
+        return gather_along(values, places, 1)
+    taken: Value = getitem(values, places, index=(SLOT,))
+    return taken
+
+
+@op(np.interp, fun=_interp, batch=_interp_batch, python=_interp_text, domain=(REAL, REAL, REAL))
 def interp(x: ArrayType, xp: ArrayType, fp: ArrayType, *, left: Any = None, right: Any = None) -> ArrayType:
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError("Data points must be 1-D sequences")
@@ -129,7 +179,29 @@ def _bincount_text(x: ArrayType, *weights: ArrayType, length: int) -> str:
     return f"np.bincount({{0}}{', weights={1}' if weights else ''}, minlength={length})"
 
 
-@op(np.bincount, fun=_bincount, python=_bincount_text)
+def _count_rows(rows: Value, weights: Value | None, length: int, known: bool = True) -> Value:
+    """np.bincount of each row, the bins of all rows counted on; a place outside of its row is made negative, for which
+    np.bincount raises."""
+    size, flat = rows.shape[0], (rows.size,)
+    places = rows
+    if length:
+        starts = rows.builder.emit(arange, start=0, stop=size * length, step=length)
+        places = rows + expand_dims(starts, axis=(1,))
+    if not known:
+        outside = rows >= length if rows.dtype.kind != "i" else logical_or(rows < 0, rows >= length)
+        places = where(outside, -1, astype(places, dtype=INDEX) if places.dtype.kind != "i" else places)
+    given = () if weights is None else (reshape(weights, shape=flat),)
+    counts = bincount(reshape(places, shape=flat), *given, length=size * length)
+    value: Value = reshape(counts, shape=(size, length))
+    return value
+
+
+def _bincount_batch(batch: Batch, x: Value, *weights: Value, length: int) -> Value:
+    places = batch.full(x, 0)
+    return _count_rows(places, batch.full(weights[0], 1) if weights else None, length, known=False)
+
+
+@op(np.bincount, fun=_bincount, batch=_bincount_batch, python=_bincount_text)
 def bincount(x: ArrayType, *weights: ArrayType, length: int) -> ArrayType:
     """How often each of 0 ... length - 1 is in x, or the sum of the weights there; a guard made sure of the length."""
     if x.ndim != 1:
@@ -159,7 +231,22 @@ def _histogram_text(a: ArrayType, edges: ArrayType, *weights: ArrayType) -> str:
     return f"np.histogram({{0}}, {{1}}{', weights={2}' if weights else ''})[0]"
 
 
-@op(name="histogram", fun=_histogram, python=_histogram_text)
+def _histogram_batch(batch: Batch, a: Value, edges: Value, *weights: Value) -> Value:
+    """Each place counted in its row; what lies beyond the edges, in a bin more."""
+    if batch.batched[1]:
+        raise batch.refuse("np.histogram makes sure that the edges rise; give all examples the same edges")
+    rows, count = as_rows(batch.full(a, 0)), batch.out.size
+    low, high = _ends(edges)
+    places = where((rows >= low) & (rows <= high), bin_of(rows, edges), count)
+    parts: list[Value | None] = [None]
+    if weights:
+        heavy = as_rows(batch.full(weights[0], 2))
+        parts = [real(heavy), imag(heavy)] if heavy.dtype.kind == "c" else [heavy]
+    counts = [getitem(_count_rows(places, part, count + 1), index=(Slice(), Slice(None, -1))) for part in parts]
+    return counts[0] if len(counts) == 1 else counts[0] + 1j * counts[1]
+
+
+@op(name="histogram", fun=_histogram, batch=_histogram_batch, python=_histogram_text)
 def histogram(a: ArrayType, edges: ArrayType, *weights: ArrayType) -> ArrayType:
     """The weights of what lies between each two edges; how many lie there without weights."""
     if edges.ndim != 1:
@@ -191,6 +278,7 @@ def _edges(a: Any, *, bins: int | str, count: int) -> Any:
     fun=_edges,
     python=lambda a, *, bins, count: f"np.histogram_bin_edges({{0}}, {bins!r})",
     rule=Refused(EDGES),
+    batch=Refused(EDGES),
 )
 def histogram_bin_edges(a: ArrayType, *, bins: int | str, count: int) -> ArrayType:
     """`count` edges of equal bins from the least to the greatest of the data."""
@@ -203,6 +291,7 @@ def _edge_count(a: Any, *, bins: str) -> Any:
 
 @op(
     name="histogram_edge_count",
+    batch=Refused(EDGES),
     fun=_edge_count,
     python=lambda a, *, bins: f"np.intp(len(np.histogram_bin_edges({{0}}, {bins!r})))",
     rule=NONDIFF,
@@ -252,12 +341,19 @@ def grid(columns: list[Value], edges: list[Value], weights: Value | None, densit
 # ------------------------------------------------------------------------------------------------------- add.reduceat
 
 
+def _reduceat_batch(batch: Batch, x: Value, indices: Value, *, axis: int) -> Any:
+    if batch.batched[1]:
+        raise batch.refuse("np.add.reduceat adds up between the same indices for all examples")
+    return batch.builder.emit(batch.equation.op, x, indices, axis=axis + 1)
+
+
 def _reduceat(x: Any, indices: Any, *, axis: int) -> Any:
     return np.add.reduceat(x, indices, axis=axis)
 
 
 @op(
     name="add_reduceat",
+    batch=_reduceat_batch,
     fun=_reduceat,
     python=lambda x, indices, *, axis: f"np.add.reduceat({{0}}, {{1}}{f', axis={axis}' if axis else ''})",
 )

@@ -3,16 +3,19 @@ cotangent with the kernel rotated by 180 degrees (Dumoulin and Visin, arXiv:1603
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, insert_axes
 from ..builder import Value
 from ..kernels import convolution, overlap_add
 from ..op import op
 from ..types import ArrayType, Shape, check_axes, result_dtype
 from .elementwise import conjugate
-from .shape import flip, pad, reshape, transpose
+from .padding import pad
+from .shape import flip, reshape, squeeze, transpose
 
 # ------------------------------------------------------------------------------------------------- one dimension
 
@@ -36,12 +39,39 @@ def _mode_text(name: str, default: str) -> Any:
     return text
 
 
-@op(np.convolve, python=_mode_text("convolve", "full"), domain=((-3.0, 3.0),) * 2)
+def correlation_batch(batch: Batch, x: Value, w: Value, starts: Sequence[int]) -> Value:
+    """Examples x[*size] correlated with w[*kernel], as images of one channel: where the kernels differ, the examples
+    are channels, each a group. Of the full correlation the result begins at `starts`.
+    """
+    sides = tuple(
+        (k - 1 - start, m - n + start)
+        for n, k, m, start in zip(batch.types[0].shape, batch.types[1].shape, batch.out.shape, starts, strict=True)
+    )
+    x_differs, w_differs = batch.batched
+    images = insert_axes(x, 1, 1) if x_differs and not w_differs else insert_axes(x, 0, 1 if x_differs else 2)
+    kernels = insert_axes(w, 1, 1) if w_differs else insert_axes(w, 0, 2)
+    groups = batch.size if x_differs and w_differs else 1
+    y = convolve_channels(images, kernels, padding=sides if any(map(any, sides)) else 0, groups=groups)
+    value: Value = squeeze(y, axis=(0 if w_differs else 1,))
+    return value
+
+
+def _convolve_batch(batch: Batch, a: Value, v: Value, *, mode: str) -> Value:
+    short = min(batch.types[0].size, batch.types[1].size)
+    start = {"full": 0, "same": (short - 1) // 2, "valid": short - 1}[mode]
+    return correlation_batch(batch, a, flip(v, axis=(v.ndim - 1,)), [start])
+
+
+def _correlate_batch(batch: Batch, a: Value, v: Value, *, mode: str) -> Value:
+    return correlation_batch(batch, a, _conj(v), [_correlate_start(batch.types[0], batch.types[1], mode)])
+
+
+@op(np.convolve, batch=_convolve_batch, python=_mode_text("convolve", "full"), domain=((-3.0, 3.0),) * 2)
 def convolve(a: ArrayType, v: ArrayType, *, mode: str = "full") -> ArrayType:
     return ArrayType(_convolved_shape(a, v, mode, "np.convolve"), result_dtype(a.strong(), v.strong()))
 
 
-@op(np.correlate, python=_mode_text("correlate", "valid"), domain=((-3.0, 3.0),) * 2)
+@op(np.correlate, batch=_correlate_batch, python=_mode_text("correlate", "valid"), domain=((-3.0, 3.0),) * 2)
 def correlate(a: ArrayType, v: ArrayType, *, mode: str = "valid") -> ArrayType:
     return ArrayType(_convolved_shape(a, v, mode, "np.correlate"), result_dtype(a.strong(), v.strong()))
 
@@ -79,7 +109,7 @@ convolve.vjp(
 )
 
 
-def _correlate_start(a: Value, v: Value, mode: str) -> int:
+def _correlate_start(a: Value | ArrayType, v: Value | ArrayType, mode: str) -> int:
     short = min(a.size, v.size)
     if mode == "full":
         return 0
@@ -132,7 +162,53 @@ def _one(value: Any) -> Any:
     return flat.pop() if len(flat) == 1 else value
 
 
-@op(name="convolution", fun=convolution, python=_convolution_text, owns=False, helpers=(convolution,))
+def _channels_batch(batch: Batch, x: Value, w: Value, *, groups: int, **params: Any) -> Value:
+    """Examples with one kernel are more images; kernels for one image are more channels; both, a group each."""
+    size, n, o = batch.size, batch.types[0].shape[0], batch.types[1].shape[0]
+    x_differs, w_differs = batch.batched
+    if not w_differs:
+        y = convolve_channels(_folded(x, 0), w, groups=groups, **params)
+        return _unfolded(y, 0, (size, n))
+    if x_differs:
+        channels = _folded(_moved(x, 0, 1), 1)
+        y = convolve_channels(channels, _folded(w, 0), groups=size * groups, **params)
+        return _moved(_unfolded(y, 1, (size, o)), 1, 0)
+    if groups == 1:
+        return _moved(_unfolded(convolve_channels(x, _folded(w, 0), **params), 1, (size, o)), 1, 0)
+    each = _unfolded(w, 1, (groups, o // groups))  # of all kernels, those for a group of channels stand together
+    y = convolve_channels(x, _folded(_folded(_moved(each, 0, 1), 0), 0), groups=groups, **params)
+    return _folded(_moved(_unfolded(y, 1, (groups, size, o // groups)), 2, 0), 2)
+
+
+def _folded(x: Value, axis: int) -> Value:
+    """Two axes as one."""
+    if x.shape[axis] == 1 or x.shape[axis + 1] == 1:
+        value: Value = squeeze(x, axis=(axis if x.shape[axis] == 1 else axis + 1,))
+        return value
+    value = reshape(x, shape=(*x.shape[:axis], x.shape[axis] * x.shape[axis + 1], *x.shape[axis + 2 :]))
+    return value
+
+
+def _unfolded(x: Value, axis: int, lengths: Shape) -> Value:
+    """One axis as several."""
+    value: Value = reshape(x, shape=(*x.shape[:axis], *lengths, *x.shape[axis + 1 :]))
+    return value
+
+
+def _moved(x: Value, source: int, target: int) -> Value:
+    order = [i for i in range(x.ndim) if i != source]
+    order.insert(target, source)
+    return _transposed(x, tuple(order))
+
+
+@op(
+    name="convolution",
+    fun=convolution,
+    batch=_channels_batch,
+    python=_convolution_text,
+    owns=False,
+    helpers=(convolution,),
+)
 def convolve_channels(
     x: ArrayType,
     w: ArrayType,
@@ -234,7 +310,11 @@ def _windows_text(x: ArrayType, *, window_shape: Shape, axis: tuple[int, ...]) -
     return f"np.lib.stride_tricks.sliding_window_view({{0}}, {shown}{keyword})"
 
 
-@op(np.lib.stride_tricks.sliding_window_view, python=_windows_text, view=True)
+def _windows_batch(batch: Batch, x: Value, *, axis: tuple[int, ...], **params: Any) -> Any:
+    return batch.builder.emit(batch.equation.op, x, axis=tuple(a + 1 for a in axis), **params)
+
+
+@op(np.lib.stride_tricks.sliding_window_view, batch=_windows_batch, python=_windows_text, view=True)
 def sliding_window_view(x: ArrayType, *, window_shape: Shape, axis: tuple[int, ...]) -> ArrayType:
     check_axes(axis, x.ndim)
     shape = list(x.shape)
@@ -249,7 +329,12 @@ def _overlap_text(windows: ArrayType, *, shape: Shape, axis: tuple[int, ...]) ->
     return f"overlap_add({{0}}, {shape}, {axis})"
 
 
-@op(name="overlap_add", fun=overlap_add, python=_overlap_text, helpers=(overlap_add,))
+def _overlap_batch(batch: Batch, windows: Value, *, shape: Shape, axis: tuple[int, ...]) -> Value:
+    value: Value = overlap(windows, shape=(batch.size, *shape), axis=tuple(a + 1 for a in axis))
+    return value
+
+
+@op(name="overlap_add", fun=overlap_add, batch=_overlap_batch, python=_overlap_text, helpers=(overlap_add,))
 def overlap(windows: ArrayType, *, shape: Shape, axis: tuple[int, ...]) -> ArrayType:
     result = windows.with_shape(shape)
     window = windows.shape[len(shape) :]

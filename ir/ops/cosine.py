@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import along
 from ..builder import Value
 from ..op import Op, of_module, register
 from ..types import ArrayType, normalize_axis
@@ -73,7 +74,7 @@ def _enter(name: str) -> Op:
         return fit(dx, x.shape)
 
     fun = of_module("scipy.fft", name)
-    return register(Op(f"scipy_{name}", fun, infer, text, vjp, imports=("scipy.fft",)))
+    return register(Op(f"scipy_{name}", fun, infer, text, vjp, along("axis"), imports=("scipy.fft",)))
 
 
 _OPS = {name: _enter(name) for name in _INVERSE}

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import all_along, along, along_or_flat
 from ..builder import Value
 from ..indexing import Slice
 from ..kernels import recurrence
-from ..op import BY_NAME, Nondifferentiable, op
+from ..op import BY_NAME, Nondifferentiable, Op, op
 from ..types import ArrayType, normalize_axis, ufunc_dtype
 from .elementwise import REAL, where
 from .indexing import getitem
+from .padding import pad
 from .reduction import cumulative_text, sum_dtype
-from .shape import concatenate, pad, reshape, zeros
+from .shape import concatenate, reshape, zeros
 
 
 def before(x: Value, axis: int) -> Value:
@@ -40,7 +42,14 @@ def _recurrence_text(a: ArrayType, b: ArrayType, *, axis: int, backwards: bool) 
     return f"recurrence({', '.join(['{0}', '{1}', *keywords])})"
 
 
-@op(name="running", fun=recurrence, python=_recurrence_text, helpers=(recurrence,), domain=(REAL, REAL))
+@op(
+    name="running",
+    fun=recurrence,
+    batch=all_along,
+    python=_recurrence_text,
+    helpers=(recurrence,),
+    domain=(REAL, REAL),
+)
 def linear_recurrence(a: ArrayType, b: ArrayType, *, axis: int, backwards: bool = False) -> ArrayType:
     """h[i] = b[i] + a[i] h[i - 1], a[0] unused; backwards its transpose, h[i] = b[i] + a[i + 1] h[i + 1]."""
     normalize_axis(axis, b.ndim)
@@ -65,7 +74,7 @@ def _from_second_on(x: Value, axis: int) -> Value:
 # ------------------------------------------------------------------------------------------------- accumulation
 
 
-@op(np.cumprod, python=cumulative_text("cumprod"), domain=((0.5, 2.0),))
+@op(np.cumprod, batch=along_or_flat, python=cumulative_text("cumprod"), domain=((0.5, 2.0),))
 def cumprod(x: ArrayType, *, axis: int | None = None) -> ArrayType:
     if axis is None:
         return ArrayType((x.size,), sum_dtype(x))
@@ -92,7 +101,7 @@ def _accumulate_text(x: ArrayType, *, ufunc: str, axis: int) -> str:
     return f"np.{ufunc}.accumulate({{0}}{f', axis={axis}' if axis else ''})"
 
 
-@op(name="accumulate", fun=_accumulate, python=_accumulate_text)
+@op(name="accumulate", fun=_accumulate, batch=along("axis"), python=_accumulate_text)
 def accumulate(x: ArrayType, *, ufunc: str, axis: int = 0) -> ArrayType:
     """y[0] = x[0], y[i] = f(y[i - 1], x[i]) with a ufunc f of two operands."""
     normalize_axis(axis, x.ndim)
@@ -150,7 +159,7 @@ def _diff_text(x: ArrayType, *, n: int, axis: int) -> str:
     return f"np.diff({', '.join(['{0}', *keywords])})"
 
 
-@op(np.diff, python=_diff_text)
+@op(np.diff, batch=along("axis"), python=_diff_text)
 def diff(x: ArrayType, *, n: int = 1, axis: int = -1) -> ArrayType:
     axis = normalize_axis(axis, x.ndim)
     if n < 0:
@@ -160,12 +169,37 @@ def diff(x: ArrayType, *, n: int = 1, axis: int = -1) -> ArrayType:
 
 @diff.vjp
 def diff_vjp(g: Value, y: Value, x: Value, *, n: int, axis: int) -> Value:
-    """The n-th difference of the cotangent between zeros, with the sign of (-1)**n."""
+    """The n-th difference of the cotangent between zeros, with the sign of (-1)**n: one step, which has a transpose."""
     axis = normalize_axis(axis, x.ndim)
     if n >= x.shape[axis]:
         return zeros(x)
     if n == 0:
         return g
-    around = pad(g, pad_width=tuple((n, n) if i == axis else (0, 0) for i in range(x.ndim)))
-    back = diff(around, n=n, axis=axis)
-    return -back if n % 2 else back
+    return _alternating(padded_diff, g, n, axis)
+
+
+def _alternating(operation: Op, g: Value, n: int, axis: int) -> Value:
+    """(-1)**n operation(g), where two signs are none."""
+    negated = g.builder.definition(g, "negative") if n % 2 else None
+    back: Value = operation(g if negated is None else Value(g.builder, negated.operands[0]), n=n, axis=axis)
+    return -back if n % 2 and negated is None else back
+
+
+def _padded_diff(x: Any, *, n: int, axis: int) -> Any:
+    return np.diff(np.pad(x, [(n, n) if i == axis else (0, 0) for i in range(np.ndim(x))]), n=n, axis=axis)
+
+
+def _padded_diff_text(x: ArrayType, *, n: int, axis: int) -> str:
+    widths = n if x.ndim == 1 else tuple((n, n) if i == axis else (0, 0) for i in range(x.ndim))
+    return _diff_text(x, n=n, axis=axis).replace("{0}", f"np.pad({{0}}, {widths})")
+
+
+@op(name="padded_diff", fun=_padded_diff, batch=along("axis"), python=_padded_diff_text)
+def padded_diff(x: ArrayType, *, n: int, axis: int) -> ArrayType:
+    """The n-th difference between n zeros on either side: the transpose of `diff`, but for the sign of (-1)**n."""
+    return x.with_shape([m + n if i == axis else m for i, m in enumerate(x.shape)])
+
+
+@padded_diff.vjp
+def padded_diff_vjp(g: Value, y: Value, x: Value, *, n: int, axis: int) -> Value:
+    return _alternating(diff, g, n, axis)

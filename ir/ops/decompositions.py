@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import stacks
 from ..builder import Value
-from ..op import NONDIFF, op
+from ..op import NONDIFF, Refused, op
 from ..types import ArrayType
 from .elementwise import absolute, imag, real, where
 from .indexing import arange, slice_along
@@ -79,7 +80,7 @@ def _cholesky(a: Any, *, upper: bool) -> Any:
     return np.linalg.cholesky(a, upper=True) if upper else np.linalg.cholesky(a)
 
 
-@op(np.linalg.cholesky, fun=_cholesky, python=_cholesky_text)
+@op(np.linalg.cholesky, batch=stacks(2), fun=_cholesky, python=_cholesky_text)
 def cholesky(a: ArrayType, *, upper: bool = False) -> ArrayType:
     check_square(a)
     return ArrayType(a.shape, linalg_dtype(a))
@@ -102,7 +103,7 @@ def _qr_text(a: ArrayType, *, mode: str) -> str:
     return "np.linalg.qr({0})" if mode == "reduced" else f"np.linalg.qr({{0}}, mode={mode!r})"
 
 
-@op(np.linalg.qr, python=_qr_text, several=True, results=("Q", "R"))
+@op(np.linalg.qr, batch=stacks(2), python=_qr_text, several=True, results=("Q", "R"))
 def qr(a: ArrayType, *, mode: str = "reduced") -> tuple[ArrayType, ArrayType]:
     check_stacked(a)
     dtype, (m, n), batch = linalg_dtype(a), a.shape[-2:], a.shape[:-2]
@@ -110,7 +111,7 @@ def qr(a: ArrayType, *, mode: str = "reduced") -> tuple[ArrayType, ArrayType]:
     return ArrayType((*batch, m, k), dtype), ArrayType((*batch, k, n), dtype)
 
 
-@op(name="qr_triangle", fun=lambda a: np.linalg.qr(a, mode="r"), python="np.linalg.qr({0}, mode='r')")
+@op(name="qr_triangle", batch=stacks(2), fun=lambda a: np.linalg.qr(a, mode="r"), python="np.linalg.qr({0}, mode='r')")
 def qr_triangle(a: ArrayType) -> ArrayType:
     """R alone."""
     check_stacked(a)
@@ -186,7 +187,7 @@ def _svd(a: Any, *, full_matrices: bool, hermitian: bool) -> Any:
     return np.linalg.svd(a, full_matrices, hermitian=hermitian)
 
 
-@op(np.linalg.svd, fun=_svd, python=_svd_text, several=True, owns=False, results=("U", "S", "Vh"))
+@op(np.linalg.svd, batch=stacks(2), fun=_svd, python=_svd_text, several=True, owns=False, results=("U", "S", "Vh"))
 def svd(a: ArrayType, *, full_matrices: bool = True, hermitian: bool = False) -> tuple[ArrayType, ...]:
     check_stacked(a)
     if hermitian:
@@ -278,7 +279,7 @@ def _svdvals_text(a: ArrayType, *, hermitian: bool) -> str:
     return f"np.linalg.svd({{0}}, compute_uv=False{', hermitian=True' if hermitian else ''})"
 
 
-@op(name="svdvals", fun=_svdvals, python=_svdvals_text, owns=False)
+@op(name="svdvals", batch=stacks(2), fun=_svdvals, python=_svdvals_text, owns=False)
 def svdvals(a: ArrayType, *, hermitian: bool = False) -> ArrayType:
     """Singular values alone."""
     check_stacked(a)
@@ -306,7 +307,7 @@ def _eigh(a: Any, *, upper: bool) -> Any:
     return np.linalg.eigh(a, "U" if upper else "L")
 
 
-@op(np.linalg.eigh, fun=_eigh, python=_uplo_text("eigh"), several=True, results=("w", "V"))
+@op(np.linalg.eigh, batch=stacks(2), fun=_eigh, python=_uplo_text("eigh"), several=True, results=("w", "V"))
 def eigh(a: ArrayType, *, upper: bool = False) -> tuple[ArrayType, ArrayType]:
     check_square(a)
     dtype = linalg_dtype(a)
@@ -333,7 +334,7 @@ def _eigvalsh(a: Any, *, upper: bool) -> Any:
     return np.linalg.eigvalsh(a, "U" if upper else "L")
 
 
-@op(np.linalg.eigvalsh, fun=_eigvalsh, python=_uplo_text("eigvalsh"))
+@op(np.linalg.eigvalsh, batch=stacks(2), fun=_eigvalsh, python=_uplo_text("eigvalsh"))
 def eigvalsh(a: ArrayType, *, upper: bool = False) -> ArrayType:
     check_square(a)
     return ArrayType(a.shape[:-1], real_dtype(linalg_dtype(a)))
@@ -353,6 +354,7 @@ ALWAYS_COMPLEX = bool(np.iscomplexobj(np.linalg.eigvals(np.eye(1))))  # as it is
 
 @op(
     np.linalg.eig,
+    batch=stacks(2),
     fun=lambda a, *, is_complex: np.linalg.eig(a),
     python=lambda a, *, is_complex: "np.linalg.eig({0})",
     several=True,
@@ -395,6 +397,7 @@ def eig_vjp(gs: Sequence[Value | None], ys: Sequence[Value], a: Value, *, is_com
 
 @op(
     np.linalg.eigvals,
+    batch=stacks(2),
     fun=lambda a, *, is_complex: np.linalg.eigvals(a),
     python=lambda a, *, is_complex: "np.linalg.eigvals({0})",
 )
@@ -412,7 +415,19 @@ def eigvals_vjp(g: Value, y: Value, a: Value, *, is_complex: bool) -> Value | No
     return da
 
 
-@op(name="is_complex", fun=lambda x: bool(np.iscomplexobj(x)), rule=NONDIFF, python="np.iscomplexobj({0})")
+EITHER = (
+    "whether the eigenvalues of a real matrix come out complex differs from example to example; "
+    "make the matrix complex first, as in a.astype(complex)"
+)
+
+
+@op(
+    name="is_complex",
+    fun=lambda x: bool(np.iscomplexobj(x)),
+    rule=NONDIFF,
+    batch=Refused(EITHER),
+    python="np.iscomplexobj({0})",
+)
 def is_complex(x: ArrayType) -> ArrayType:
     """Whether the eigenvalues of a real matrix came out complex."""
     return ArrayType((), np.dtype(bool), weak=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import NONDIFF, op
+from ..op import NONDIFF, Refused, op
 from ..types import ArrayType
 
 
@@ -38,7 +38,10 @@ def _is_contiguous(x: Any) -> bool:
     return bool(x.flags.c_contiguous)
 
 
-@op(name="is_contiguous", fun=_is_contiguous, python="{0}.flags.c_contiguous", rule=NONDIFF)
+_LAYOUT = Refused("how an example lies in memory decides here; write into x.copy() instead")
+
+
+@op(name="is_contiguous", batch=_LAYOUT, fun=_is_contiguous, python="{0}.flags.c_contiguous", rule=NONDIFF)
 def is_contiguous(x: ArrayType) -> ArrayType:
     """Whether an argument lies in C order: that decides which reshapes of it are views."""
     if x.weak:
@@ -52,6 +55,7 @@ def _has_strides(x: Any, *, strides: tuple[int, ...]) -> bool:
 
 @op(
     name="has_strides",
+    batch=_LAYOUT,
     fun=_has_strides,
     python=lambda x, *, strides: f"{{0}}.strides == {strides}",
     rule=NONDIFF,

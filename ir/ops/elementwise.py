@@ -389,7 +389,7 @@ def _python_number_text(x: ArrayType) -> str:
     return "complex({0})" if x.dtype.kind == "c" else "float({0})"
 
 
-@op(name="python_number", fun=_python_number, python=_python_number_text, elementwise=True)
+@op(name="python_number", fun=_python_number, batch=lambda b, x: x, python=_python_number_text, elementwise=True)
 def python_number(x: ArrayType) -> ArrayType:
     """A NumPy scalar as a Python number."""
     if x.ndim:

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import along, along_places
 from ..builder import Value
 from ..indexing import Slice
 from ..op import Op, of_module, op, register
 from ..types import ArrayType, Shape, check_axes, normalize_axis, result_dtype
 from .elementwise import conjugate, real
 from .indexing import getitem, set_item
-from .shape import pad
+from .padding import pad
 
 SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 Axes = tuple[int, ...] | None
@@ -126,7 +127,7 @@ class Transforms:
         def text(x: ArrayType, **keywords: Any) -> str:
             return f"{self.spelled}.{name}({{0}}{keywords_text(x, keywords)})"
 
-        return self._register(name, infer, text, of_module(self.module, name))
+        return self._register(name, infer, text, of_module(self.module, name), along("axis"))
 
     def _grid(self, name: str) -> Op:
         """A transform along several axes; of the last of them, the transforms of real signals have one half."""
@@ -159,11 +160,11 @@ class Transforms:
         def fun(x: Any, *, s: Axes, axes: Axes, norm: str) -> Any:
             return called(x, s, tuple(range(np.ndim(x))) if s is not None and axes is None else axes, norm)
 
-        return self._register(name, infer, text, fun)
+        return self._register(name, infer, text, fun, along_places)
 
-    def _register(self, name: str, infer: Any, text: Any, fun: Any) -> Op:
+    def _register(self, name: str, infer: Any, text: Any, fun: Any, batch: Any) -> Op:
         keys = (getattr(np.fft, name),) if self.module == "numpy.fft" else ()
-        return register(Op(self.prefix + name, fun, infer, text, imports=self.imports), *keys)
+        return register(Op(self.prefix + name, fun, infer, text, batch=batch, imports=self.imports), *keys)
 
     @staticmethod
     def points(name: str, x: Any, axes: Sequence[int]) -> tuple[int, ...]:
@@ -238,13 +239,13 @@ def _shift_text(name: str) -> Any:
     return text
 
 
-@op(np.fft.fftshift, python=_shift_text("fftshift"), rearranges=True)
+@op(np.fft.fftshift, batch=along_places, python=_shift_text("fftshift"), rearranges=True)
 def fftshift(x: ArrayType, *, axes: Axes = None) -> ArrayType:
     check_axes(axes or (), x.ndim)
     return x.strong()
 
 
-@op(np.fft.ifftshift, python=_shift_text("ifftshift"), rearranges=True)
+@op(np.fft.ifftshift, batch=along_places, python=_shift_text("ifftshift"), rearranges=True)
 def ifftshift(x: ArrayType, *, axes: Axes = None) -> ArrayType:
     check_axes(axes or (), x.ndim)
     return x.strong()

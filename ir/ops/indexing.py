@@ -11,6 +11,7 @@ from ..indexing import SLOT, Index, Slice, Slot, concrete_index, index_text, ind
 from ..kernels import last_write
 from ..op import NONDIFF, op
 from ..types import ArrayType, Shape, normalize_axis, result_dtype
+from .batched_indexing import read_batch, survives_batch, write_batch
 from .elementwise import where
 from .reduction import sum_
 from .shape import arange as _arange
@@ -25,7 +26,7 @@ def _getitem_text(x: ArrayType, *arrays: ArrayType, index: Index) -> str:
     return f"{{0}}[{index_text(index, 1)}]"
 
 
-@op(name="getitem", fun=_getitem, python=_getitem_text, view=True, uniform=True)
+@op(name="getitem", batch=read_batch, fun=_getitem, python=_getitem_text, view=True, uniform=True)
 def getitem(x: ArrayType, *arrays: ArrayType, index: Index) -> ArrayType:
     shape = indexed_shape(x.shape, index, arrays)
     if -1 in shape:
@@ -61,7 +62,7 @@ def _set_item_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: In
     return f"{{0}}[{index_text(index, 2)}] = {{1}}"
 
 
-@op(name="set_item", fun=_set_item, python="{0}", update=_set_item_text)
+@op(name="set_item", batch=write_batch, fun=_set_item, python="{0}", update=_set_item_text)
 def set_item(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index) -> ArrayType:
     _check_fits(value, indexed_shape(x.shape, index, arrays))
     return x.strong()
@@ -139,7 +140,7 @@ def _survives_text(*arrays: ArrayType, index: Index, shape: Shape) -> str:
     return f"last_write({shape}, np.index_exp[{index_text(index, 0)}])"
 
 
-@op(name="survives", fun=_survives, python=_survives_text, rule=NONDIFF, helpers=(last_write,))
+@op(name="survives", batch=survives_batch, fun=_survives, python=_survives_text, rule=NONDIFF, helpers=(last_write,))
 def survives(*arrays: ArrayType, index: Index, shape: Shape) -> ArrayType:
     written = indexed_shape(shape, index, arrays)
     if -1 in written:
@@ -165,7 +166,7 @@ def _index_add_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: I
     return f"np.add.at({{0}}, ({target}), {{1}})"
 
 
-@op(name="index_add", fun=_index_add, python="{0}", update=_index_add_text)
+@op(name="index_add", batch=write_batch, fun=_index_add, python="{0}", update=_index_add_text)
 def index_add(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, distinct: bool = False) -> ArrayType:
     """x with `value` added at the index; places named more than once collect every addition (np.add.at).
 

@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, along, insert_axes, stacks
 from ..builder import Value
-from ..indexing import SLOT
+from ..indexing import SLOT, Slice
 from ..op import NONDIFF, op
-from ..types import ArrayType, broadcast_shapes, normalize_axis
-from .elementwise import conjugate, imag
-from .indexing import index_add
+from ..types import ArrayType, Shape, broadcast_shapes, normalize_axis
+from .elementwise import conjugate, imag, not_equal, real
+from .indexing import index_add, set_item
 from .linear import outer
-from .reduction import sum_dtype
-from .shape import arange, expand_dims, squeeze, swap_last, transpose, zeros
+from .reduction import any_, count_nonzero, max_, sum_, sum_dtype
+from .shape import arange, broadcast_to, expand_dims, filled, reshape, squeeze, swap_last, transpose, zeros
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -84,6 +85,25 @@ def per_matrix(v: Value) -> Value:
     return expand_dims(v, axis=(v.ndim, v.ndim + 1)) if v.ndim else v
 
 
+def system_batch(batch: Batch, a: Value, b: Value, *rest: Value, **params: Any) -> Value:
+    """The rule of A x = b, where b with one dimension is a vector: a batch of vectors are columns."""
+    emit, op = batch.builder.emit, batch.equation.op
+    left, right = (t.ndim for t in batch.types[:2])
+    if any(batch.batched[2:]):  # the pivots of a factorization go with its matrices
+        a = batch.full(a, 0)
+    x: Value
+    if right > 1:
+        x = emit(op, batch.aligned(a, 0, right), batch.aligned(b, 1, left), *rest, **params)
+    elif not batch.batched[1]:
+        x = emit(op, a, b, *rest, **params)
+    elif left == a.ndim == 2:  # one matrix for all: factorized once
+        x = swap_last(emit(op, a, swap_last(b), *rest, **params))
+    else:
+        x = emit(op, a, insert_axes(columns(b), 1, left - 2), *rest, **params)
+        x = squeeze(x, axis=(x.ndim - 1,))
+    return x
+
+
 def add_up(parts: Sequence[Value | None]) -> Value | None:
     """The sum of what is there."""
     total: Value | None = None
@@ -140,7 +160,7 @@ def _two_axes(x: ArrayType, axis1: int, axis2: int) -> tuple[int, int]:
     return first, second
 
 
-@op(np.diagonal, python=_diagonal_text, view=True)
+@op(np.diagonal, batch=along("axis1", "axis2"), python=_diagonal_text, view=True)
 def diagonal(x: ArrayType, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> ArrayType:
     """The diagonal of two axes, as the last axis."""
     first, second = _two_axes(x, axis1, axis2)
@@ -166,7 +186,20 @@ def _diagonal_matrix_text(x: ArrayType, *, offset: int) -> str:
     return f"np.diag({{0}}, k={offset})" if offset else "np.diag({0})"
 
 
-@op(name="diagonal_matrix", fun=lambda x, *, offset: np.diag(x, offset), python=_diagonal_matrix_text)
+def _diagonal_matrix_batch(batch: Batch, x: Value, *, offset: int) -> Value:
+    matrices = x.builder.emit(filled, value=0, shape=(batch.size, *batch.out.shape), dtype=x.dtype)
+    count, below, right = x.shape[1], max(-offset, 0), max(offset, 0)
+    places = [x.builder.emit(arange, start=start, stop=start + count, step=1) for start in (below, right)]
+    written: Value = set_item(matrices, x, *places, index=(Slice(), SLOT, SLOT))
+    return written
+
+
+@op(
+    name="diagonal_matrix",
+    fun=lambda x, *, offset: np.diag(x, offset),
+    batch=_diagonal_matrix_batch,
+    python=_diagonal_matrix_text,
+)
 def diagonal_matrix(x: ArrayType, *, offset: int = 0) -> ArrayType:
     """A matrix with this diagonal."""
     n = x.size + abs(offset)
@@ -186,12 +219,12 @@ def _triangle_text(name: str) -> Any:
     return lambda x, *, offset: f"np.{name}({{0}}{f', {offset}' if offset else ''})"
 
 
-@op(name="lower_triangle", fun=lambda x, *, offset: np.tril(x, offset), python=_triangle_text("tril"))
+@op(name="lower_triangle", batch=stacks(2), fun=lambda x, *, offset: np.tril(x, offset), python=_triangle_text("tril"))
 def lower_triangle(x: ArrayType, *, offset: int = 0) -> ArrayType:
     return x
 
 
-@op(name="upper_triangle", fun=lambda x, *, offset: np.triu(x, offset), python=_triangle_text("triu"))
+@op(name="upper_triangle", batch=stacks(2), fun=lambda x, *, offset: np.triu(x, offset), python=_triangle_text("triu"))
 def upper_triangle(x: ArrayType, *, offset: int = 0) -> ArrayType:
     return x
 
@@ -204,7 +237,7 @@ def _trace_text(x: ArrayType, *, offset: int, axis1: int, axis2: int) -> str:
     return f"np.trace({', '.join(['{0}', *_where_it_is(offset, axis1, axis2)])})"
 
 
-@op(np.trace, python=_trace_text)
+@op(np.trace, batch=along("axis1", "axis2"), python=_trace_text)
 def trace(x: ArrayType, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> ArrayType:
     """The sum along a diagonal of two axes."""
     first, second = _two_axes(x, axis1, axis2)
@@ -228,7 +261,7 @@ def trace_vjp(g: Value, y: Value, x: Value, *, offset: int, axis1: int, axis2: i
 # ----------------------------------------------------------------------------------------------- inverse, systems
 
 
-@op(np.linalg.inv, python="np.linalg.inv({0})")
+@op(np.linalg.inv, batch=stacks(2), python="np.linalg.inv({0})")
 def inv(a: ArrayType) -> ArrayType:
     check_square(a)
     return ArrayType(a.shape, linalg_dtype(a))
@@ -240,7 +273,7 @@ def inv_vjp(g: Value, y: Value, a: Value) -> Value:
     return -(swap_last(y) @ g @ swap_last(y))
 
 
-@op(np.linalg.solve, python="np.linalg.solve({0}, {1})")
+@op(np.linalg.solve, batch=system_batch, python="np.linalg.solve({0}, {1})")
 def solve(a: ArrayType, b: ArrayType) -> ArrayType:
     """A x = b; b of one dimension is a vector, of more a stack of matrices."""
     check_square(a)
@@ -268,7 +301,7 @@ def solve_vjp(g: Value, y: Value, a: Value, b: Value) -> tuple[Value, Value]:
 # --------------------------------------------------------------------------------------------------- determinants
 
 
-@op(np.linalg.det, python="np.linalg.det({0})")
+@op(np.linalg.det, batch=stacks(2), python="np.linalg.det({0})")
 def det(a: ArrayType) -> ArrayType:
     check_square(a)
     return ArrayType(a.shape[:-2], linalg_dtype(a))
@@ -280,7 +313,7 @@ def det_vjp(g: Value, y: Value, a: Value) -> Value:
     return per_matrix(g * y) * swap_last(inv(a))
 
 
-@op(np.linalg.slogdet, python="np.linalg.slogdet({0})", several=True, results=("sign", "logdet"))
+@op(np.linalg.slogdet, batch=stacks(2), python="np.linalg.slogdet({0})", several=True, results=("sign", "logdet"))
 def slogdet(a: ArrayType) -> tuple[ArrayType, ArrayType]:
     check_square(a)
     dtype = linalg_dtype(a)
@@ -309,7 +342,7 @@ def _pinv(a: Any, *, rcond: float | None, hermitian: bool) -> Any:
     return np.linalg.pinv(a, rcond, hermitian)
 
 
-@op(np.linalg.pinv, fun=_pinv, python=_pinv_text)
+@op(np.linalg.pinv, batch=stacks(2), fun=_pinv, python=_pinv_text)
 def pinv(a: ArrayType, *, rcond: float | None = None, hermitian: bool = False) -> ArrayType:
     check_stacked(a)
     if hermitian:
@@ -335,12 +368,45 @@ def pinv_vjp(g: Value, y: Value, a: Value, *, rcond: float | None, hermitian: bo
     return conj(read_triangle(conj(da), upper=False)) if hermitian else da
 
 
+def _cutoff(dtype: np.dtype[Any], a: Shape, rcond: float | None) -> float:
+    """Below which part of the largest one lstsq takes a singular value for zero."""
+    eps = float(np.finfo(dtype.name).eps)
+    return eps * max(a) if rcond is None else rcond if rcond >= 0 else eps
+
+
+def _lstsq_batch(batch: Batch, a: Value, b: Value, *, rcond: float | None) -> tuple[Value, ...]:
+    """NumPy has it for one matrix: many right sides are columns, many matrices have a pseudoinverse each."""
+    from .decompositions import svdvals
+
+    (m, n), vectors = batch.types[0].shape, batch.types[1].ndim == 1
+    if not batch.batched[0]:
+        many = swap_last(b) if vectors else reshape(transpose(b, axes=(1, 0, 2)), shape=(m, b.size // m if m else 0))
+        x, squares, rank, s = batch.builder.emit(batch.equation.op, a, many, rcond=rcond)
+        per = batch.size, 1 if vectors else b.shape[2]
+        x = transpose(x, axes=(1, 0)) if vectors else transpose(reshape(x, shape=(n, *per)), axes=(1, 0, 2))
+        squares = reshape(squares, shape=per if squares.size else (batch.size, 0))
+        rank, s = (broadcast_to(v, shape=(batch.size, *v.shape)) for v in (rank, s))
+        return x, squares, rank, s
+    cutoff = _cutoff(batch.out.dtype, (m, n), rcond)
+    right = b if not vectors else columns(b) if batch.batched[1] else expand_dims(b, axis=(1,))
+    x = pinv(a, rcond=cutoff) @ right
+    residual = right - a @ x
+    square = real(residual * conj(residual)) if residual.dtype.kind == "c" else residual * residual
+    squares = sum_(square, axis=1)
+    if m <= n:
+        squares = a.builder.emit(filled, value=0, shape=(batch.size, 0), dtype=real_dtype(batch.out.dtype))
+    s = svdvals(a)
+    rank = count_nonzero(s > cutoff * expand_dims(max_(s, axis=1), axis=(1,)), axis=1)
+    return squeeze(x, axis=(2,)) if vectors else x, squares, rank, s
+
+
 def _lstsq_text(a: ArrayType, b: ArrayType, *, rcond: float | None) -> str:
     return "np.linalg.lstsq({0}, {1})" if rcond is None else f"np.linalg.lstsq({{0}}, {{1}}, rcond={rcond!r})"
 
 
 @op(
     np.linalg.lstsq,
+    batch=_lstsq_batch,
     python=_lstsq_text,
     several=True,
     results=("solution", "residuals", "rank", "singular_values"),
@@ -385,8 +451,7 @@ def lstsq_vjp(
     if g is not None or d_squares is not None:
         residual = conj(b - a @ x)
     if g is not None:
-        cutoff = float(np.finfo(x.dtype.name).eps * max(a.shape)) if rcond is None else rcond
-        p = pinv(a, rcond=cutoff)
+        p = pinv(a, rcond=_cutoff(x.dtype, a.shape, rcond))
         db = swap_last(p) @ g
         parts.append(product(residual, p @ conj(db)))
         parts.append(product(swap_last(p) @ conj(x), conj(g - swap_last(a) @ db)))
@@ -406,7 +471,16 @@ def _rank_text(a: ArrayType, *, tol: float | None, hermitian: bool, rtol: float 
     return f"np.linalg.matrix_rank({', '.join(shown + ([] if rtol is None else [f'rtol={rtol!r}']))})"
 
 
-@op(np.linalg.matrix_rank, python=_rank_text, rule=NONDIFF)
+def _rank_batch(batch: Batch, a: Value, **params: Any) -> Value:
+    """A vector that is not zero has the rank 1."""
+    if a.ndim > 2:
+        return stacks(2)(batch, a, **params)
+    vectors = a if a.ndim == 2 else expand_dims(a, axis=(1,))
+    nonzero: Value = any_(not_equal(vectors, 0), axis=1)
+    return nonzero
+
+
+@op(np.linalg.matrix_rank, batch=_rank_batch, python=_rank_text, rule=NONDIFF)
 def matrix_rank(
     a: ArrayType, *, tol: float | None = None, hermitian: bool = False, rtol: float | None = None
 ) -> ArrayType:

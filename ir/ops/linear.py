@@ -7,18 +7,37 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, as_rows, insert_axes
 from ..builder import Value
 from ..op import op
 from ..types import ArrayType, broadcast_shapes, check_axes, result_dtype
 from .elementwise import REAL, where
 from .indexing import arange
 from .reduction import sum_
-from .shape import expand_dims, reshape, swap_last, transpose
+from .shape import expand_dims, reshape, squeeze, swap_last, transpose
 
 # ---------------------------------------------------------------------------------------------------------- matmul
 
 
-@op(np.matmul, python="{0} @ {1}", domain=(REAL, REAL))
+def _matmul_batch(batch: Batch, a: Value, b: Value) -> Value:
+    """A product over stacks; a batch of vectors is a matrix of rows, or of columns where the matrices differ too."""
+    left, right = (t.ndim for t in batch.types)
+    both = all(batch.batched)
+    if left == right == 1:
+        return sum_(a * b, axis=1) if both else a @ b if batch.batched[0] else b @ a
+    if right == 1 and batch.batched[1]:
+        if left == 2 and not both:
+            return b @ transpose(a, axes=(1, 0))
+        product = a @ _last(insert_axes(b, 1, left - 2))
+        return squeeze(product, axis=(product.ndim - 1,))
+    if left == 1 and batch.batched[0] and (both or right > 2):
+        product = insert_axes(a, 1, right - 1) @ b
+        return squeeze(product, axis=(product.ndim - 2,))
+    rank = max(left, right)
+    return (a if left == 1 else batch.aligned(a, 0, rank)) @ (b if right == 1 else batch.aligned(b, 1, rank))
+
+
+@op(np.matmul, batch=_matmul_batch, python="{0} @ {1}", domain=(REAL, REAL))
 def matmul(a: ArrayType, b: ArrayType) -> ArrayType:
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("matmul: the operands need at least one dimension; use * for numbers")
@@ -66,7 +85,12 @@ def _right(g: Value, y: Value, a: Value, b: Value) -> Value:
 matmul.vjp(_left, _right)
 
 
-@op(np.outer, domain=(REAL, REAL))
+def _outer_batch(batch: Batch, a: Value, b: Value) -> Value:
+    left, right = (as_rows(x) if flag else _flat(x) for x, flag in zip((a, b), batch.batched, strict=True))
+    return _last(left) * (_before_last(right) if batch.batched[1] else right)
+
+
+@op(np.outer, batch=_outer_batch, domain=(REAL, REAL))
 def outer(a: ArrayType, b: ArrayType) -> ArrayType:
     return ArrayType((a.size, b.size), result_dtype(a.strong(), b.strong()))
 
@@ -95,7 +119,31 @@ def _tensordot_text(a: ArrayType, b: ArrayType, *, axes: Axes) -> str:
     return f"np.tensordot({{0}}, {{1}}, axes={shown})"
 
 
-@op(np.tensordot, python=_tensordot_text, owns=False, domain=(REAL, REAL))
+def _tensordot_batch(batch: Batch, a: Value, b: Value, *, axes: Axes) -> Value:
+    """The batch is one more axis that is left alone; where both operands have it, an einsum pairs it up."""
+    left, right = (tuple(i + flag for i in part) for part, flag in zip(axes, batch.batched, strict=True))
+    if not all(batch.batched):
+        product = tensordot(a, b, axes=(left, right))
+        return product if batch.batched[0] else _to_front(product, batch.types[0].ndim - len(left))
+    letters = iter("bcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    first = ["a"] + [next(letters) for _ in range(batch.types[0].ndim)]
+    second = ["a"] + [next(letters) for _ in range(batch.types[1].ndim)]
+    for i, j in zip(left, right, strict=True):
+        second[j] = first[i]
+    free = [x for i, x in enumerate(first) if i not in left] + [
+        x for j, x in enumerate(second[1:], 1) if j not in right
+    ]
+    subscripts = f"{''.join(first)},{''.join(second)}->{''.join(free)}"
+    summed: Value = einsum(a, b, subscripts=subscripts, optimize=True)
+    return summed
+
+
+def _to_front(x: Value, axis: int) -> Value:
+    rest = (i for i in range(x.ndim) if i != axis)
+    return transpose(x, axes=(axis, *rest)) if axis else x
+
+
+@op(np.tensordot, batch=_tensordot_batch, python=_tensordot_text, owns=False, domain=(REAL, REAL))
 def tensordot(a: ArrayType, b: ArrayType, *, axes: Axes) -> ArrayType:
     left, right = axes
     check_axes(left, a.ndim)
@@ -165,7 +213,15 @@ def einsum_sizes(inputs: list[str], types: tuple[ArrayType, ...]) -> dict[str, i
     return sizes
 
 
-@op(np.einsum, fun=_einsum, python=_einsum_text, owns=False)
+def _einsum_batch(batch: Batch, *operands: Value, subscripts: str, optimize: Order) -> Value:
+    """One more index, for the operands that have the batch axis, and in front of the result."""
+    unused = next(c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts)
+    inputs, output = subscripts.split("->")
+    terms = [f"{unused}{t}" if flag else t for t, flag in zip(inputs.split(","), batch.batched, strict=True)]
+    return einsum(*operands, subscripts=f"{','.join(terms)}->{unused}{output}", optimize=optimize)
+
+
+@op(np.einsum, batch=_einsum_batch, fun=_einsum, python=_einsum_text, owns=False)
 def einsum(*operands: ArrayType, subscripts: str, optimize: Order = False) -> ArrayType:
     """Subscripts are in the explicit form `ab,bc->ac`, without an ellipsis."""
     inputs, output = subscripts.split("->")

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..builder import Builder, Value
-from ..op import op
-from ..program import Program, Var
+from ..op import Nondifferentiable, op
+from ..program import Origin, Program, Var
 from ..types import ArrayType
-
-UNKNOWN = -1  # the length of what a while loop keeps: one entry for each iteration
+from .batched_loops import UNKNOWN, cond_batch, scan_batch, while_batch
 
 
 def _stacked(type_: ArrayType, length: int) -> ArrayType:
@@ -24,6 +23,11 @@ def _check_inputs(program: Program, types: Sequence[ArrayType], what: str) -> No
     if declared != tuple(types):
         shown = ", ".join(map(str, types))
         raise TypeError(f"{what} takes {', '.join(map(str, declared))}, not {shown}")
+
+
+def _own(values: Sequence[Any]) -> list[Any]:
+    """Copies that lie as the arrays do, as each round of a plain loop gets them: later reshapes may ask."""
+    return [x.copy("K") if isinstance(x, np.ndarray) else x for x in values]
 
 
 # ------------------------------------------------------------------------------------------------------------ scan
@@ -39,7 +43,7 @@ def _run_scan(*operands: Any, body: Program, length: int, consts: int, carry: in
     for i in reversed(range(n)) if reverse else range(n):
         for place, value in zip(kept, state, strict=True):
             place[i] = value
-        results = evaluate(body, [*fixed, *state, *(x[i] for x in xs)])
+        results = evaluate(body, [*fixed, *_own(state), *_own([x[i] for x in xs])])
         state = list(results[:carry])
         for place, value in zip(collected, results[carry:], strict=True):
             place[i] = value
@@ -61,7 +65,7 @@ def scan_types(body: Program, length: int, carry: int) -> tuple[ArrayType, ...]:
     return (*state, *collected, *(_stacked(t, length) for t in state))
 
 
-@op(name="scan", fun=_run_scan, python="", numbered=False, may_alias=True, several=True)
+@op(name="scan", fun=_run_scan, batch=scan_batch, python="", numbered=False, may_alias=True, several=True)
 def scan(
     *operands: ArrayType, body: Program, length: int, consts: int, carry: int, reverse: bool = False
 ) -> tuple[ArrayType, ...]:
@@ -74,15 +78,20 @@ def scan(
     return scan_types(body, length, carry)
 
 
-def inline(builder: Builder, program: Program, inputs: Sequence[Value]) -> list[Value]:
-    """Write the equations of a program into the builder; its outputs there."""
+def inline(
+    builder: Builder, program: Program, inputs: Sequence[Value], origin: Origin | None = None, level: int = 0
+) -> list[Value]:
+    """Write the equations of a program into the builder; its outputs there.
+
+    With an `origin` it is the place that all of them answer; `level` is added to theirs.
+    """
     known: dict[Var, Value] = dict(zip(program.inputs, inputs, strict=True))
 
     def read(atom: Any) -> Value:
         return known[atom] if isinstance(atom, Var) else Value(builder, atom)
 
     for equation in program.equations:
-        with builder.at(equation.origin, equation.level):
+        with builder.at(origin or equation.origin, equation.level + level):
             result = builder.emit(equation.op, *map(read, equation.operands), **equation.params)
         values = result if isinstance(result, tuple) else (result,)
         for out, value in zip(equation.outs, values, strict=True):
@@ -127,8 +136,30 @@ def _in_full(value: Value, type_: ArrayType) -> Value:
     return full
 
 
-def _inexact(variables: Sequence[Var]) -> list[int]:
-    return [i for i, v in enumerate(variables) if v.type.inexact]
+def _moving(body: Program, consts: int, carry: int, gs: Sequence[Value | None], count: int) -> set[Var]:
+    """The inputs of a loop's body whose cotangents are not zero in every iteration.
+
+    gs: the cotangents of the final carries, of what is collected, and of the carries that are kept.
+    """
+    place = {v: k for k, v in enumerate(body.inputs[consts : consts + carry])}
+    from_outside = {v for v, k in place.items() if gs[k] is not None or gs[carry + count + k] is not None}
+    moving = {v for v in from_outside if v.type.inexact}
+    while True:
+        ends = [body.outputs[place[v]] for v in moving if v in place]
+        ends += [body.outputs[carry + j] for j in range(count) if gs[carry + j] is not None]
+        found = moving | {v for v in _reached(body, ends) if v.type.inexact}
+        if found == moving:
+            return moving
+        moving = found
+
+
+def _reached(body: Program, ends: Sequence[Any]) -> set[Var]:
+    """The inputs that these outputs may have a derivative by."""
+    reached = {end for end in ends if isinstance(end, Var)}
+    for equation in reversed(body.equations):
+        if not reached.isdisjoint(equation.outs) and not isinstance(equation.op.rule, Nondifferentiable):
+            reached.update(o for o in equation.operands if isinstance(o, Var) and o.type.inexact)
+    return reached.intersection(body.inputs)
 
 
 @scan.vjp
@@ -149,8 +180,9 @@ def scan_vjp(
     fixed, state, slices = body.inputs[:consts], body.inputs[consts : consts + carry], body.inputs[consts + carry :]
     kept = ys[carry + count :]
     d_final, d_collected, d_kept = gs[:carry], gs[carry : carry + count], gs[carry + count :]
-    const_ids, carry_ids, slice_ids = _inexact(fixed), _inexact(state), _inexact(slices)
-    if not (const_ids or carry_ids or slice_ids):  # a loop over integers alone
+    moving = _moving(body, consts, carry, gs, count)
+    const_ids, carry_ids, slice_ids = ([i for i, v in enumerate(vs) if v in moving] for vs in (fixed, state, slices))
+    if not (const_ids or carry_ids or slice_ids):  # as in a loop over integers alone
         return (None,) * len(operands)
 
     inner = Builder()
@@ -240,11 +272,11 @@ def _run_while(*operands: Any, test: Program, body: Program, tests: int, consts:
     while evaluate(test, [*for_test, *state])[0]:
         for place, value in zip(kept, state, strict=True):
             place.append(value)
-        state = list(evaluate(body, [*fixed, *state]))
+        state = list(evaluate(body, [*fixed, *_own(state)]))
     return (*state, *kept)
 
 
-@op(name="while_loop", fun=_run_while, python="", numbered=False, may_alias=True, several=True)
+@op(name="while_loop", fun=_run_while, batch=while_batch, python="", numbered=False, may_alias=True, several=True)
 def while_(*operands: ArrayType, test: Program, body: Program, tests: int, consts: int) -> tuple[ArrayType, ...]:
     """body(consts, carry) -> carry while test(test constants, carry) holds; the carries of all iterations are kept."""
     state = operands[tests + consts :]
@@ -278,10 +310,10 @@ def while_vjp(
 def _run_cond(condition: Any, *operands: Any, true: Program, false: Program) -> tuple[Any, ...]:
     from ..interp import evaluate
 
-    return evaluate(true if condition else false, operands)
+    return evaluate(true if condition else false, _own(operands))
 
 
-@op(name="cond", fun=_run_cond, python="", numbered=False, may_alias=True, several=True)
+@op(name="cond", fun=_run_cond, batch=cond_batch, python="", numbered=False, may_alias=True, several=True)
 def cond(condition: ArrayType, *operands: ArrayType, true: Program, false: Program) -> tuple[ArrayType, ...]:
     """true(operands) or false(operands), whichever the condition says; only that one is run."""
     _check_inputs(true, operands, "the first branch")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..op import NONDIFF, op
+from ..op import NONDIFF, Refused, op
 from ..types import ArrayType
 
 
@@ -16,6 +16,7 @@ def _mask_places(mask: Any, *, axis: int, count: int) -> Any:
 
 @op(
     name="mask_places",
+    batch=Refused("how many elements a mask selects may differ from example to example; use np.where(mask, x, 0)"),
     fun=_mask_places,
     python=lambda mask, *, axis, count: f"np.nonzero({{0}})[{axis}]",
     rule=NONDIFF,

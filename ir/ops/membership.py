@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ..batching import Batch, along_or_flat, as_rows
+from ..builder import Value
 from ..op import NONDIFF, op
 from ..types import ArrayType, normalize_axis
+from .elementwise import equal
+from .elementwise import invert as negated
+from .reduction import any_
+from .shape import expand_dims, reshape
+
+
+def _isin_batch(batch: Batch, element: Value, tests: Value, *, invert: bool, **params: Any) -> Value:
+    """Of sets that differ: each element beside all of its set."""
+    if not batch.batched[1]:
+        return batch.builder.emit(batch.equation.op, element, tests, invert=invert, **params)
+    rows = expand_dims(as_rows(batch.full(element, 0)), axis=(2,))
+    found: Value = any_(equal(rows, expand_dims(as_rows(tests), axis=(1,))), axis=2)
+    found = negated(found) if invert else found
+    shape = (batch.size, *batch.out.shape)
+    return found if found.shape == shape else reshape(found, shape=shape)
 
 
 @op(
     np.isin,
+    batch=_isin_batch,
     python=lambda x, test, *, assume_unique, invert, kind: (
         f"np.isin({{0}}, {{1}}{', assume_unique=True' * assume_unique}{', invert=True' * invert}"
         f"{f', kind={kind!r}' if kind else ''})"
@@ -27,6 +47,11 @@ def isin(
     return ArrayType(element.shape, np.dtype(bool))
 
 
+def _bits_batch(batch: Batch, a: Value, *, axis: int | None, **params: Any) -> Any:
+    """A single number is a row of one, whatever the axis."""
+    return along_or_flat(batch, a, axis=axis if batch.types[0].ndim else None, **params)
+
+
 _BYTE = np.dtype(np.uint8)
 
 
@@ -36,6 +61,7 @@ def _axis_text(axis: int | None, rest: str) -> str:
 
 @op(
     np.packbits,
+    batch=_bits_batch,
     python=lambda a, *, axis, bitorder: (
         f"np.packbits({{0}}{_axis_text(axis, f', bitorder={bitorder!r}' if bitorder != 'big' else '')})"
     ),
@@ -51,6 +77,7 @@ def packbits(a: ArrayType, *, axis: int | None = None, bitorder: str = "big") ->
 
 @op(
     np.unpackbits,
+    batch=_bits_batch,
     python=lambda a, *, axis, count, bitorder: (
         "np.unpackbits({0}"
         + _axis_text(axis, f", count={count}" * (count is not None) + f", bitorder={bitorder!r}" * (bitorder != "big"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, as_rows, shift_axes
 from ..builder import Value
 from ..op import op
 from ..types import ArrayType, normalize_axes, normalize_axis, reduced_shape
@@ -26,8 +27,18 @@ def _keywords(ord: Any, axis: Axis, keepdims: bool) -> str:
     return "".join(f", {keyword}" for keyword in shown)
 
 
+def _norm_batch(batch: Batch, x: Value, *, ord: Any, axis: Axis, keepdims: bool) -> Value:
+    """Over all axes, np.linalg.norm takes each example for one vector."""
+    if axis is not None:
+        return p_norm(x, ord=ord, axis=shift_axes(axis, batch.types[0].ndim), keepdims=keepdims)
+    lengths = p_norm(as_rows(x), ord=ord, axis=1)
+    value: Value = reshape(lengths, shape=(batch.size, *batch.out.shape)) if keepdims else lengths
+    return value
+
+
 @op(
     name="p_norm",
+    batch=_norm_batch,
     fun=lambda x, *, ord, axis, keepdims: np.linalg.norm(x, ord, axis, keepdims),
     python=lambda x, *, ord, axis, keepdims: f"np.linalg.norm({{0}}{_keywords(ord, axis, keepdims)})",
 )

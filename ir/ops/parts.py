@@ -6,10 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch
 from ..builder import Value
 from ..op import Op, register
 from ..types import ArrayType, broadcast_shapes
 from .elementwise import imag, real
+
+
+def _write_batch(batch: Batch, x: Value, value: Value) -> Any:
+    return batch.builder.emit(batch.equation.op, batch.full(x, 0), batch.aligned(value, 1, batch.out.ndim))
 
 
 def _writing(part: str) -> Op:
@@ -27,7 +32,7 @@ def _writing(part: str) -> Op:
             raise ValueError(f"could not broadcast input array from shape {value.shape} into shape {x.shape}")
         return x
 
-    return register(Op(f"set_{part}", fun, infer, "{0}", update=f"{{0}}.{part} = {{1}}"))
+    return register(Op(f"set_{part}", fun, infer, "{0}", batch=_write_batch, update=f"{{0}}.{part} = {{1}}"))
 
 
 set_real, set_imag = _writing("real"), _writing("imag")

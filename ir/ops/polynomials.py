@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..batching import Batch, insert_axes
 from ..builder import Value
 from ..indexing import Slice
 from ..op import op
-from ..types import ArrayType, result_dtype
+from ..types import ArrayType, broadcast_shapes, result_dtype
 from .elementwise import astype
 from .indexing import getitem
 from .linear import matmul
 from .reduction import sum_
-from .shape import arange, reshape
+from .shape import arange, reshape, transpose
 
 
 def _powers(like: Value, n: int, increasing: bool = False) -> Value:
@@ -23,16 +24,27 @@ def _powers(like: Value, n: int, increasing: bool = False) -> Value:
     return value
 
 
-@op(np.polyval)
+def _polyval_batch(batch: Batch, p: Value, x: Value) -> Value:
+    several, ndim = batch.types[0].ndim - 1, batch.types[1].ndim
+    if batch.batched[0]:
+        p = insert_axes(transpose(p, axes=(1, 0, *range(2, p.ndim))), 2, ndim - several)
+    value: Value = polyval(p, batch.aligned(x, 1, several))
+    return value
+
+
+@op(np.polyval, batch=_polyval_batch)
 def polyval(p: ArrayType, x: ArrayType) -> ArrayType:
-    if p.ndim != 1 or not p.shape[0]:
+    """The coefficients lie along the first axis of p; its others broadcast with x."""
+    if not p.ndim or not p.shape[0]:
         raise ValueError("np.polyval needs a vector of coefficients")
-    return ArrayType(x.shape, result_dtype(p, x.strong()))
+    return ArrayType(broadcast_shapes(p.shape[1:], x.shape), result_dtype(p, x.strong()))
 
 
 @polyval.vjp
 def polyval_vjp(g: Value, y: Value, p: Value, x: Value) -> tuple[Value, Value | None]:
     n = p.shape[0]
+    if p.ndim > 1:
+        return _several_vjp(g, p, x)
     flat = x if x.ndim == 1 else reshape(astype(x, dtype=x.dtype) if x.type.weak else x, shape=(x.size,))
     across = g if g.ndim == 1 else reshape(g, shape=(g.size,))
     dp = matmul(across, vander(flat, N=n))
@@ -42,11 +54,29 @@ def polyval_vjp(g: Value, y: Value, p: Value, x: Value) -> tuple[Value, Value | 
     return dp, g * polyval(slope, x)
 
 
+def _several_vjp(g: Value, p: Value, x: Value) -> tuple[Value, Value | None]:
+    """Of several polynomials: the cotangent times each power, the powers as the first axis."""
+    n = p.shape[0]
+    flat = reshape(astype(x, dtype=x.dtype) if x.type.weak else x, shape=(x.size,))
+    powers = reshape(transpose(vander(flat, N=n), axes=(1, 0)), shape=(n, *x.shape))
+    dp = g * insert_axes(powers, 1, g.ndim - x.ndim)
+    if n == 1:
+        return dp, None
+    slope = getitem(p, index=(Slice(None, -1),)) * insert_axes(_powers(p, n - 1), 1, p.ndim - 1)
+    return dp, g * polyval(slope, x)
+
+
 def _vander_text(x: ArrayType, *, N: int, increasing: bool) -> str:
     return f"np.vander({{0}}, {N}{', increasing=True' if increasing else ''})"
 
 
-@op(np.vander, python=_vander_text)
+def _vander_batch(batch: Batch, x: Value, *, N: int, increasing: bool) -> Value:
+    powers = vander(reshape(x, shape=(x.size,)), N=N, increasing=increasing)
+    value: Value = reshape(powers, shape=(batch.size, *batch.out.shape))
+    return value
+
+
+@op(np.vander, batch=_vander_batch, python=_vander_text)
 def vander(x: ArrayType, *, N: int, increasing: bool = False) -> ArrayType:
     """The powers of each number, in a row."""
     if x.ndim != 1:

@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from ..batching import stacks
 from ..builder import Value
 from ..op import op
 from ..types import ArrayType, broadcast_shapes, normalize_axis, result_dtype
@@ -18,7 +19,7 @@ from .shape import broadcast_to, expand_dims, reshape, stack, swap_last, transpo
 # --------------------------------------------------------------------------------------------------- cross product
 
 
-@op(name="cross", fun=np.cross, python="np.cross({0}, {1})")
+@op(name="cross", fun=np.cross, batch=stacks(1), python="np.cross({0}, {1})")
 def cross3(a: ArrayType, b: ArrayType) -> ArrayType:
     """The cross product of vectors in space, along the last axis."""
     if a.shape[-1] != 3 or b.shape[-1] != 3:
@@ -83,7 +84,7 @@ def _core(what: str, *pairs: tuple[int, int]) -> None:
 
 if hasattr(np, "vecdot"):
 
-    @op(np.vecdot, python="np.vecdot({0}, {1})")
+    @op(np.vecdot, batch=stacks(1), python="np.vecdot({0}, {1})")
     def vecdot(a: ArrayType, b: ArrayType) -> ArrayType:
         """sum(conj(a) * b) along the last axis."""
         if not a.ndim or not b.ndim:
@@ -99,7 +100,7 @@ if hasattr(np, "vecdot"):
 
 if hasattr(np, "matvec"):
 
-    @op(np.matvec, python="np.matvec({0}, {1})")
+    @op(np.matvec, batch=stacks(2, 1), python="np.matvec({0}, {1})")
     def matvec(a: ArrayType, x: ArrayType) -> ArrayType:
         """The product of each matrix with a vector."""
         if a.ndim < 2 or not x.ndim:
@@ -113,7 +114,7 @@ if hasattr(np, "matvec"):
     def matvec_vjp(g: Value, y: Value, a: Value, x: Value) -> tuple[Value, Value]:
         return columns(g) * rows(x), matvec(swap_last(a), g)
 
-    @op(np.vecmat, python="np.vecmat({0}, {1})")
+    @op(np.vecmat, batch=stacks(1, 2), python="np.vecmat({0}, {1})")
     def vecmat(x: ArrayType, a: ArrayType) -> ArrayType:
         """The product of the conjugate of a vector with each matrix."""
         if a.ndim < 2 or not x.ndim:

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, as_rows, shift_axes
 from ..builder import Value
 from ..indexing import SLOT, Slice
 from ..op import Masked, op
-from ..types import ArrayType, normalize_axes, reduced_shape
+from ..types import ArrayType, normalize_axes, normalize_axis, reduced_shape
 from .elementwise import REAL, astype, ceil, floor, invert, isnan, maximum, minimum, rint, where
 from .indexing import arange, getitem, index_add, take_at
 from .reduction import Axis, count_nonzero, restore_dims, sum_
-from .shape import constant_array, expand_dims, reshape, squeeze, transpose, zeros
+from .shape import broadcast_to, constant_array, expand_dims, reshape, squeeze, transpose, zeros
 from .sorting import argsort, places_along
 
 Levels = Any  # a number, or nested tuples of numbers
@@ -109,38 +110,50 @@ def _type(function: Any, x: ArrayType, q: Levels, axis: Axis, method: str, keepd
     return ArrayType((*np.shape(q), *shape) if q is not None else shape, _dtype(function, x.dtype, params))
 
 
-@op(np.median, python=_text("median"), domain=(REAL,))
+def _quantile_batch(batch: Batch, x: Value, *, axis: Axis, keepdims: bool, **params: Any) -> Value:
+    """The levels stay in front of the axes of the data, and behind that of the examples."""
+    if batch.types[0].ndim:
+        axis = shift_axes(axis, batch.types[0].ndim)
+    else:
+        x, axis, keepdims = as_rows(x), 1, False
+    found: Value = batch.builder.emit(batch.equation.op, x, axis=axis, keepdims=keepdims, **params)
+    levels = np.ndim(params.get("q", 0))
+    order = (levels, *range(levels), *range(levels + 1, found.ndim))
+    return transpose(found, axes=order) if levels else found
+
+
+@op(np.median, batch=_quantile_batch, python=_text("median"), domain=(REAL,))
 def median(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return _type(np.median, x, None, axis, "", keepdims)
 
 
-@op(np.nanmedian, python=_text("nanmedian"), domain=(REAL,))
+@op(np.nanmedian, batch=_quantile_batch, python=_text("nanmedian"), domain=(REAL,))
 def nanmedian(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return _type(np.nanmedian, x, None, axis, "", keepdims)
 
 
-@op(np.quantile, python=_text("quantile"), domain=(REAL,))
+@op(np.quantile, batch=_quantile_batch, python=_text("quantile"), domain=(REAL,))
 def quantile(
     x: ArrayType, *, q: Levels, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> ArrayType:
     return _type(np.quantile, x, q, axis, method, keepdims)
 
 
-@op(np.percentile, python=_text("percentile"), domain=(REAL,))
+@op(np.percentile, batch=_quantile_batch, python=_text("percentile"), domain=(REAL,))
 def percentile(
     x: ArrayType, *, q: Levels, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> ArrayType:
     return _type(np.percentile, x, q, axis, method, keepdims)
 
 
-@op(np.nanquantile, python=_text("nanquantile"), domain=(REAL,))
+@op(np.nanquantile, batch=_quantile_batch, python=_text("nanquantile"), domain=(REAL,))
 def nanquantile(
     x: ArrayType, *, q: Levels, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> ArrayType:
     return _type(np.nanquantile, x, q, axis, method, keepdims)
 
 
-@op(np.nanpercentile, python=_text("nanpercentile"), domain=(REAL,))
+@op(np.nanpercentile, batch=_quantile_batch, python=_text("nanpercentile"), domain=(REAL,))
 def nanpercentile(
     x: ArrayType, *, q: Levels, axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> ArrayType:
@@ -321,7 +334,31 @@ def _weighted_text(x: ArrayType, weights: ArrayType, *, q: Levels, axis: Axis, k
     return f"np.quantile({', '.join(['{0}', repr(q), 'method=' + repr('inverted_cdf'), 'weights={1}', *rest])})"
 
 
-@op(name="weighted_quantile", fun=_weighted, python=_weighted_text, domain=(REAL, REAL))
+def _weighted_batch(batch: Batch, x: Value, weights: Value, *, axis: Axis, **params: Any) -> Value:
+    """Weights of the places along the axes may go for all examples; what differs is given for every element."""
+    data, given = batch.types
+    x = batch.full(x, 0)
+    axes = range(data.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    places = tuple(normalize_axis(a, data.ndim) for a in axes)  # in the order of the weights' axes
+    if given.shape == data.shape:
+        weights = batch.full(weights, 1)
+    elif batch.batched[1]:
+        if len(places) > 1:
+            weights = transpose(weights, axes=(0, *(int(i) + 1 for i in np.argsort(places))))
+        spread = (batch.size, *(n if i in places else 1 for i, n in enumerate(data.shape)))
+        weights = broadcast_to(reshape(weights, shape=spread), shape=x.shape)
+    moved = tuple(a + 1 for a in places) if len(places) != 1 else places[0] + 1
+    value: Value = batch.builder.emit(batch.equation.op, x, weights, axis=moved, **params)
+    return value
+
+
+@op(
+    name="weighted_quantile",
+    fun=_weighted,
+    batch=_weighted_batch,
+    python=_weighted_text,
+    domain=(REAL, REAL),
+)
 def weighted_quantile(
     x: ArrayType, weights: ArrayType, *, q: float, axis: Axis = None, keepdims: bool = False
 ) -> ArrayType:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import along, along_or_flat
 from ..builder import Value
 from ..kernels import others_product
 from ..op import NONDIFF, Masked, Op, op, register
@@ -42,7 +43,7 @@ def sum_dtype(x: ArrayType) -> np.dtype[Any]:
     return x.dtype
 
 
-@op(np.sum, python=_reduction_text("sum"), uniform=True, domain=(REAL,))
+@op(np.sum, batch=along("axis"), python=_reduction_text("sum"), uniform=True, domain=(REAL,))
 def sum_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return ArrayType(reduced_shape(x.shape, axis, keepdims), sum_dtype(x))
 
@@ -52,7 +53,7 @@ def sum_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Valu
     return restore_dims(g, x.ndim, axis, keepdims)
 
 
-@op(np.mean, python=_reduction_text("mean"), uniform=True, domain=(REAL,))
+@op(np.mean, batch=along("axis"), python=_reduction_text("mean"), uniform=True, domain=(REAL,))
 def mean(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     dtype = x.dtype if x.inexact else np.dtype(float)
     return ArrayType(reduced_shape(x.shape, axis, keepdims), dtype)
@@ -71,7 +72,7 @@ def mean_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Val
     return restore_dims(g, x.ndim, axis, keepdims) / max(reduced_size(x, axis), 1)
 
 
-@op(np.prod, python=_reduction_text("prod"), domain=((0.5, 2.0),))
+@op(np.prod, batch=along("axis"), python=_reduction_text("prod"), domain=((0.5, 2.0),))
 def prod(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return ArrayType(reduced_shape(x.shape, axis, keepdims), sum_dtype(x))
 
@@ -83,6 +84,7 @@ def _others_text(x: ArrayType, *, axis: Axis) -> str:
 @op(
     name="others_product",
     fun=others_product,
+    batch=along("axis"),
     python=_others_text,
     owns=False,
     helpers=(others_product,),
@@ -131,25 +133,25 @@ def _check_not_empty(x: ArrayType, axis: Axis, name: str) -> None:
         raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
 
 
-@op(np.max, name="max", python=_reduction_text("max"), rule=_extremum_vjp, domain=(REAL,))
+@op(np.max, batch=along("axis"), name="max", python=_reduction_text("max"), rule=_extremum_vjp, domain=(REAL,))
 def max_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "maximum")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
-@op(np.min, name="min", python=_reduction_text("min"), rule=_extremum_vjp, domain=(REAL,))
+@op(np.min, batch=along("axis"), name="min", python=_reduction_text("min"), rule=_extremum_vjp, domain=(REAL,))
 def min_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "minimum")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
-@op(np.nanmax, python=_reduction_text("nanmax", method=False), rule=_extremum_vjp, domain=(REAL,))
+@op(np.nanmax, batch=along("axis"), python=_reduction_text("nanmax", method=False), rule=_extremum_vjp, domain=(REAL,))
 def nanmax(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "fmax")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
-@op(np.nanmin, python=_reduction_text("nanmin", method=False), rule=_extremum_vjp, domain=(REAL,))
+@op(np.nanmin, batch=along("axis"), python=_reduction_text("nanmin", method=False), rule=_extremum_vjp, domain=(REAL,))
 def nanmin(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "fmin")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
@@ -170,7 +172,9 @@ def _by_ufunc(ufunc: np.ufunc, rule: Any) -> Op:
             _check_not_empty(x, axis, ufunc.__name__)
         return ArrayType(reduced_shape(x.shape, axis, keepdims), ufunc_dtype(ufunc, x.strong(), x.strong()))
 
-    return register(Op(f"{ufunc.__name__}_reduce", ufunc.reduce, infer, text, rule, domain=(REAL,)))
+    return register(
+        Op(f"{ufunc.__name__}_reduce", ufunc.reduce, infer, text, rule, batch=along("axis"), domain=(REAL,))
+    )
 
 
 def _logaddexp_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Value:
@@ -203,12 +207,12 @@ BY_UFUNC: dict[Any, Op] = {
 } | {u: _by_ufunc(u, NONDIFF) for u in (np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor)}
 
 
-@op(np.any, python=_reduction_text("any"), rule=NONDIFF)
+@op(np.any, batch=along("axis"), python=_reduction_text("any"), rule=NONDIFF)
 def any_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(bool))
 
 
-@op(np.all, python=_reduction_text("all"), rule=NONDIFF)
+@op(np.all, batch=along("axis"), python=_reduction_text("all"), rule=NONDIFF)
 def all_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(bool))
 
@@ -217,19 +221,19 @@ BY_UFUNC |= {np.logical_or: any_, np.logical_and: all_}
 _COUNTS_IN_PYTHON = isinstance(np.count_nonzero(()), int)  # so it was before NumPy 2.3
 
 
-@op(np.count_nonzero, python=_reduction_text("count_nonzero", method=False), rule=NONDIFF)
+@op(np.count_nonzero, batch=along("axis"), python=_reduction_text("count_nonzero", method=False), rule=NONDIFF)
 def count_nonzero(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     weak = _COUNTS_IN_PYTHON and axis is None and not keepdims
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp), weak)
 
 
-@op(np.argmax, python=_reduction_text("argmax"), rule=NONDIFF)
+@op(np.argmax, batch=along_or_flat, python=_reduction_text("argmax"), rule=NONDIFF)
 def argmax(x: ArrayType, *, axis: int | None = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "argmax")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp))
 
 
-@op(np.argmin, python=_reduction_text("argmin"), rule=NONDIFF)
+@op(np.argmin, batch=along_or_flat, python=_reduction_text("argmin"), rule=NONDIFF)
 def argmin(x: ArrayType, *, axis: int | None = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "argmin")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), np.dtype(np.intp))
@@ -243,7 +247,7 @@ def cumulative_text(name: str) -> Any:
     return text
 
 
-@op(np.cumsum, python=cumulative_text("cumsum"), domain=(REAL,))
+@op(np.cumsum, batch=along_or_flat, python=cumulative_text("cumsum"), domain=(REAL,))
 def cumsum(x: ArrayType, *, axis: int | None = None) -> ArrayType:
     if axis is None:
         return ArrayType((x.size,), sum_dtype(x))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import stacks, stacks_in_full
 from ..builder import Value
 from ..indexing import Slice
 from ..op import Op, of_module, register
@@ -31,6 +32,7 @@ from .linalg import (
     lower_triangle,
     real_dtype,
     rows,
+    system_batch,
     upper_triangle,
 )
 from .linear import outer
@@ -95,7 +97,7 @@ def _solve_triangular_text(a: ArrayType, b: ArrayType, *, trans: int, lower: boo
     return f"scipy.linalg.solve_triangular({{0}}, {{1}}{said})"
 
 
-solve_triangular = _record("solve_triangular", _solve_triangular_type, _solve_triangular_text)
+solve_triangular = _record("solve_triangular", _solve_triangular_type, _solve_triangular_text, batch=system_batch)
 
 
 @solve_triangular.vjp
@@ -132,6 +134,7 @@ cho_solve = _record(
     _cho_solve_type,
     lambda c, b, *, lower: f"scipy.linalg.cho_solve(({{0}}, {lower}), {{1}})",
     _cho_solve,
+    batch=system_batch,
 )
 
 
@@ -168,7 +171,7 @@ def _lu_type(a: ArrayType) -> tuple[ArrayType, ...]:
     )
 
 
-lu = _record("lu", _lu_type, "scipy.linalg.lu({0})", several=True, results=("P", "L", "U"))
+lu = _record("lu", _lu_type, "scipy.linalg.lu({0})", batch=stacks(2), several=True, results=("P", "L", "U"))
 
 
 @lu.vjp
@@ -241,7 +244,13 @@ def _lu_factor_type(a: ArrayType) -> tuple[ArrayType, ArrayType]:
 
 
 lu_factor = _record(
-    "lu_factor", _lu_factor_type, "scipy.linalg.lu_factor({0})", several=True, owns=False, results=("lu", "piv")
+    "lu_factor",
+    _lu_factor_type,
+    "scipy.linalg.lu_factor({0})",
+    batch=stacks(2),
+    several=True,
+    owns=False,
+    results=("lu", "piv"),
 )
 
 
@@ -272,6 +281,7 @@ lu_solve = _record(
     _lu_solve_type,
     lambda both, b, pivots, *, trans: f"scipy.linalg.lu_solve(({{0}}, {{2}}), {{1}}{_keywords(trans=(trans, 0))})",
     _lu_solve,
+    batch=system_batch,
 )
 
 
@@ -311,7 +321,7 @@ def _eigh_text(*operands: ArrayType, lower: bool) -> str:
     return f"scipy.linalg.eigh({'{0}, {1}' if len(operands) > 1 else '{0}'}{_keywords(lower=(lower, True))})"
 
 
-eigh = _record("eigh", _eigh_type, _eigh_text, several=True, results=("w", "V"))
+eigh = _record("eigh", _eigh_type, _eigh_text, batch=stacks(2), several=True, results=("w", "V"))
 
 
 @eigh.vjp
@@ -347,7 +357,7 @@ def _square_type(a: ArrayType) -> ArrayType:
     return ArrayType(a.shape, _computed(a))
 
 
-expm = _record("expm", _square_type, "scipy.linalg.expm({0})", owns=False)
+expm = _record("expm", _square_type, "scipy.linalg.expm({0})", batch=stacks(2), owns=False)
 
 
 def _expm_frechet(a: Any, e: Any) -> Any:
@@ -362,7 +372,11 @@ def _expm_frechet_type(a: ArrayType, e: ArrayType) -> ArrayType:
 
 
 expm_frechet = _record(
-    "expm_frechet", _expm_frechet_type, "scipy.linalg.expm_frechet({0}, {1}, compute_expm=False)", _expm_frechet
+    "expm_frechet",
+    _expm_frechet_type,
+    "scipy.linalg.expm_frechet({0}, {1}, compute_expm=False)",
+    _expm_frechet,
+    batch=stacks_in_full,
 )
 
 
@@ -425,6 +439,7 @@ def _function(name: str, single: bool) -> Op:
         _valued(single),
         lambda a, *, is_complex: f"scipy.linalg.{name}({{0}})",
         lambda a, *, is_complex: called(a),
+        batch=stacks(2),
         owns=False,
     )
 
@@ -448,7 +463,9 @@ def _sylvester_type(a: ArrayType, b: ArrayType, q: ArrayType) -> ArrayType:
     return ArrayType((*broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2]), *q.shape[-2:]), _computed(a, b, q))
 
 
-solve_sylvester = _record("solve_sylvester", _sylvester_type, "scipy.linalg.solve_sylvester({0}, {1}, {2})")
+solve_sylvester = _record(
+    "solve_sylvester", _sylvester_type, "scipy.linalg.solve_sylvester({0}, {1}, {2})", batch=stacks(2)
+)
 
 
 @solve_sylvester.vjp

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import elementwise
 from ..builder import Value
 from ..op import NONDIFF, Masked, op
 from ..types import ArrayType, Shape, broadcast_shapes, result_dtype
@@ -75,7 +76,7 @@ def _unravel_text(places: ArrayType, *, shape: Shape, axis: int) -> str:
     return f"np.unravel_index({{0}}, {shape})[{axis}]"
 
 
-@op(name="unravel_index", fun=_unravel, python=_unravel_text, rule=NONDIFF)
+@op(name="unravel_index", fun=_unravel, batch=elementwise, python=_unravel_text, rule=NONDIFF)
 def unravel_index(places: ArrayType, *, shape: Shape, axis: int) -> ArrayType:
     """Along one axis, the places that these places in the flattened array are."""
     return ArrayType(places.shape, np.dtype(np.intp))
@@ -91,7 +92,7 @@ def _ravel_many_text(*places: ArrayType, dims: Shape, mode: str | tuple[str, ...
     return f"np.ravel_multi_index(({listed}), {dims}{keywords})"
 
 
-@op(name="ravel_multi_index", fun=_ravel_many, python=_ravel_many_text, rule=NONDIFF)
+@op(name="ravel_multi_index", fun=_ravel_many, batch=elementwise, python=_ravel_many_text, rule=NONDIFF)
 def ravel_multi_index(
     *places: ArrayType, dims: Shape, mode: str | tuple[str, ...] = "raise", order: str = "C"
 ) -> ArrayType:

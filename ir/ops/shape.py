@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, along, as_rows
 from ..builder import Value
 from ..indexing import SLOT, Slice
 from ..op import op
 from ..types import ArrayType, Shape, broadcast_shapes, check_axes, normalize_axis, result_dtype
-
-Pairs = tuple[tuple[int, int], ...]
 
 
 def _shape_text(shape: Shape) -> str:
@@ -22,11 +21,22 @@ def _reshape(x: Any, *, shape: Shape) -> Any:
     return np.reshape(x, shape)
 
 
+def _reshape_batch(b: Batch, x: Value, *, shape: Shape) -> Value:
+    return reshape(x, shape=(b.size, *shape))
+
+
 def _reshape_text(x: ArrayType, *, shape: Shape) -> str:
     return f"{{0}}.reshape({', '.join(map(str, shape)) or '()'})"
 
 
-@op(np.reshape, fun=_reshape, python=_reshape_text, view=True, rearranges=True)
+@op(
+    np.reshape,
+    batch=_reshape_batch,
+    fun=_reshape,
+    python=_reshape_text,
+    view=True,
+    rearranges=True,
+)
 def reshape(x: ArrayType, *, shape: Shape) -> ArrayType:
     known = ArrayType(shape, x.dtype)
     if known.size != x.size:
@@ -39,6 +49,10 @@ def reshape_vjp(g: Value, y: Value, x: Value, *, shape: Shape) -> Value:
     return reshape(g, shape=x.shape)
 
 
+def _transpose_batch(b: Batch, x: Value, *, axes: tuple[int, ...]) -> Value:
+    return transpose(x, axes=(0, *(a + 1 for a in axes)))
+
+
 def _transpose_text(x: ArrayType, *, axes: tuple[int, ...]) -> str:
     if x.ndim == 2:
         return "{0}.T"
@@ -48,7 +62,13 @@ def _transpose_text(x: ArrayType, *, axes: tuple[int, ...]) -> str:
     return "{0}.T" if axes == tuple(reversed(range(x.ndim))) else f"{{0}}.transpose({', '.join(map(str, axes))})"
 
 
-@op(np.transpose, python=_transpose_text, view=True, rearranges=True)
+@op(
+    np.transpose,
+    batch=_transpose_batch,
+    python=_transpose_text,
+    view=True,
+    rearranges=True,
+)
 def transpose(x: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
     if sorted(axes) != list(range(x.ndim)):
         raise ValueError(f"axes {axes} are not a permutation of the {x.ndim} axes of the array")
@@ -66,11 +86,16 @@ def swap_last(x: Value) -> Value:
     return transpose(x, axes=(*range(n - 2), n - 1, n - 2))
 
 
+def _broadcast_batch(b: Batch, x: Value, *, shape: Shape) -> Value:
+    x = b.aligned(x, 0, len(shape))
+    return x.builder.emit(b.equation.op, x, shape=(b.size, *shape))  # type: ignore[no-any-return]
+
+
 def _broadcast_text(x: ArrayType, *, shape: Shape) -> str:
     return f"np.broadcast_to({{0}}, {shape})"
 
 
-@op(np.broadcast_to, python=_broadcast_text, view=True, elementwise=True)
+@op(np.broadcast_to, batch=_broadcast_batch, python=_broadcast_text, view=True, elementwise=True)
 def broadcast_to(x: ArrayType, *, shape: Shape) -> ArrayType:
     if broadcast_shapes(x.shape, shape) != shape:
         raise ValueError(f"operand of shape {x.shape} cannot be broadcast to {shape}")
@@ -78,6 +103,10 @@ def broadcast_to(x: ArrayType, *, shape: Shape) -> ArrayType:
 
 
 broadcast_to.vjp(lambda g, y, x, *, shape: g)  # the driver sums it down
+
+
+def _expand_batch(b: Batch, x: Value, *, axis: tuple[int, ...]) -> Value:
+    return expand_dims(x, axis=tuple(a + 1 for a in axis))
 
 
 def _expand_text(x: ArrayType, *, axis: tuple[int, ...]) -> str:
@@ -91,7 +120,13 @@ def _expand_text(x: ArrayType, *, axis: tuple[int, ...]) -> str:
     return f"{{0}}[{', '.join(entries)}]"
 
 
-@op(np.expand_dims, python=_expand_text, view=True, rearranges=True)
+@op(
+    np.expand_dims,
+    batch=_expand_batch,
+    python=_expand_text,
+    view=True,
+    rearranges=True,
+)
 def expand_dims(x: ArrayType, *, axis: tuple[int, ...]) -> ArrayType:
     ndim = x.ndim + len(axis)
     check_axes(axis, ndim)
@@ -108,7 +143,7 @@ def _squeeze_text(x: ArrayType, *, axis: tuple[int, ...]) -> str:
     return f"{{0}}.squeeze(axis={axis[0] if len(axis) == 1 else axis})"
 
 
-@op(np.squeeze, python=_squeeze_text, view=True, rearranges=True)
+@op(np.squeeze, batch=along("axis"), python=_squeeze_text, view=True, rearranges=True)
 def squeeze(x: ArrayType, *, axis: tuple[int, ...]) -> ArrayType:
     check_axes(axis, x.ndim)
     for a in axis:
@@ -129,7 +164,7 @@ def _flip_text(x: ArrayType, *, axis: tuple[int, ...]) -> str:
     return f"{{0}}[{', '.join(entries)}]"
 
 
-@op(np.flip, python=_flip_text, view=True, rearranges=True)
+@op(np.flip, batch=along("axis"), python=_flip_text, view=True, rearranges=True)
 def flip(x: ArrayType, *, axis: tuple[int, ...]) -> ArrayType:
     check_axes(axis, x.ndim)
     return x.strong()
@@ -142,6 +177,11 @@ def _concatenate(*arrays: Any, axis: int) -> Any:
     return np.concatenate(arrays, axis=axis)
 
 
+def _joined(b: Batch, *arrays: Value, axis: int) -> Value:
+    arrays = tuple(b.full(x, i) for i, x in enumerate(arrays))
+    return b.builder.emit(b.equation.op, *arrays, axis=normalize_axis(axis, b.out.ndim) + 1)  # type: ignore[no-any-return]
+
+
 def _sequence_text(name: str) -> Any:
     def text(*types: ArrayType, axis: int) -> str:
         arrays = ", ".join(f"{{{i}}}" for i in range(len(types)))
@@ -150,7 +190,7 @@ def _sequence_text(name: str) -> Any:
     return text
 
 
-@op(np.concatenate, fun=_concatenate, python=_sequence_text("concatenate"), rearranges=True)
+@op(np.concatenate, batch=_joined, fun=_concatenate, python=_sequence_text("concatenate"), rearranges=True)
 def concatenate(*arrays: ArrayType, axis: int = 0) -> ArrayType:
     first = arrays[0]
     if first.ndim == 0:
@@ -191,7 +231,7 @@ def _stack_text(*types: ArrayType, axis: int) -> str:
     return str(_sequence_text("stack")(*types, axis=axis))
 
 
-@op(np.stack, fun=_stack, python=_stack_text, rearranges=True)
+@op(np.stack, batch=_joined, fun=_stack, python=_stack_text, rearranges=True)
 def stack(*arrays: ArrayType, axis: int = 0) -> ArrayType:
     first = arrays[0]
     if any(other.shape != first.shape for other in arrays):
@@ -209,70 +249,11 @@ def stack_vjp(g: Value, y: Value, *arrays: Value, axis: int) -> tuple[Value, ...
     return tuple(take_at(g, axis, i) for i in range(len(arrays)))
 
 
-def _pad_text(x: ArrayType, *, pad_width: Pairs, mode: str, constant_values: Any) -> str:
-    widths: Any = pad_width
-    if len(set(pad_width)) == 1:
-        before, after = pad_width[0]
-        widths = before if before == after else f"({before}, {after})"
-    keywords = f", mode={mode!r}" if mode != "constant" else ""
-    if constant_values != 0 or str(constant_values).startswith("-"):
-        keywords += f", constant_values={str(constant_values).replace('inf', 'np.inf').replace('nan', 'np.nan')}"
-    return f"np.pad({{0}}, {widths}{keywords})"
-
-
-def _pad(x: Any, *, pad_width: Pairs, mode: str, constant_values: Any) -> Any:
-    keywords = {"constant_values": constant_values} if mode == "constant" else {}
-    return np.pad(x, pad_width, mode=mode, **keywords)  # type: ignore[call-overload]
-
-
-@op(np.pad, fun=_pad, python=_pad_text)
-def pad(x: ArrayType, *, pad_width: Pairs, mode: str = "constant", constant_values: Any = 0) -> ArrayType:
-    """Known numbers, or copies of elements, around the array; each axis by itself."""
-    if not pad_width:
-        raise ValueError("a number has no axis to pad along")
-    for axis, (n, widths) in enumerate(zip(x.shape, pad_width, strict=True)):
-        if mode != "constant" and n == 0 and any(widths):
-            raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
-    return x.with_shape([n + lo + hi for n, (lo, hi) in zip(x.shape, pad_width, strict=True)])
-
-
-@pad.vjp
-def pad_vjp(g: Value, y: Value, x: Value, *, pad_width: Pairs, mode: str, constant_values: Any) -> Value:
-    """What lies over the array itself; and what lies over each copied element goes to that element."""
-    from .indexing import getitem, slice_along
-
-    bounds = [(lo or None, lo + n if hi else None) for n, (lo, hi) in zip(x.shape, pad_width, strict=True)]
-    while bounds and bounds[-1] == (None, None):
-        bounds.pop()
-    if mode == "constant" or not bounds:
-        return getitem(g, index=tuple(Slice(lo, hi) for lo, hi in bounds))
-    for axis, (n, (lo, hi)) in enumerate(zip(x.shape, pad_width, strict=True)):
-        if lo or hi:
-            inner = copy(slice_along(g, axis, lo, lo + n))
-            copied = np.pad(np.arange(n), (lo, hi), mode=mode)  # type: ignore[call-overload]
-            inner = _gathered(inner, slice_along(g, axis, 0, lo), axis, copied[:lo]) if lo else inner
-            after = slice_along(g, axis, lo + n, lo + n + hi)
-            g = _gathered(inner, after, axis, copied[lo + n :]) if hi else inner
-    return g
-
-
-def _gathered(total: Value, g: Value, axis: int, places: Any) -> Value:
-    """The total with the slices of g added at these places along the axis."""
-    from .indexing import index_add, take_at
-    from .reduction import sum_
-
-    before = (Slice(),) * axis
-    first, step = int(places[0]), int(np.diff(places)[0]) if len(places) > 1 else 1
-    if len(set(places)) == 1:
-        added = sum_(g, axis=axis) if len(places) > 1 else take_at(g, axis, 0)
-        return index_add(total, added, index=(*before, first), distinct=True)
-    if step in (1, -1) and np.all(np.diff(places) == step):
-        low, high = int(places.min()), int(places.max()) + 1
-        g = flip(g, axis=(axis,)) if step < 0 else g
-        touched = Slice(low or None, high if high < total.shape[axis] else None)
-        return index_add(total, g, index=(*before, touched), distinct=True)
-    value: Value = index_add(total, g, constant_array(g, places), index=(*before, SLOT), distinct=False)
-    return value
+def _roll_batch(b: Batch, x: Value, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) -> Value:
+    if axis is not None:
+        return roll(x, shift=shift, axis=tuple(a + 1 for a in axis))
+    rows = roll(as_rows(x), shift=(sum(shift),), axis=(1,))
+    return reshape(rows, shape=x.shape)
 
 
 def _roll_text(x: ArrayType, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) -> str:
@@ -282,7 +263,7 @@ def _roll_text(x: ArrayType, *, shift: tuple[int, ...], axis: tuple[int, ...] | 
     return f"np.roll({{0}}, {by}, axis={axis[0] if len(axis) == 1 else axis})"
 
 
-@op(np.roll, python=_roll_text, rearranges=True)
+@op(np.roll, batch=_roll_batch, python=_roll_text, rearranges=True)
 def roll(x: ArrayType, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) -> ArrayType:
     check_axes(axis or (), x.ndim)
     return x.strong()
@@ -291,6 +272,11 @@ def roll(x: ArrayType, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) 
 @roll.vjp
 def roll_vjp(g: Value, y: Value, x: Value, *, shift: tuple[int, ...], axis: tuple[int, ...] | None) -> Value:
     return roll(g, shift=tuple(-n for n in shift), axis=axis)
+
+
+def _tile_batch(b: Batch, x: Value, *, reps: tuple[int, ...]) -> Value:
+    rank = b.out.ndim
+    return tile(b.aligned(x, 0, rank), reps=(1,) * (1 + rank - len(reps)) + reps)
 
 
 def _tile_text(x: ArrayType, *, reps: tuple[int, ...]) -> str:
@@ -303,7 +289,7 @@ def _tiled(shape: Shape, reps: tuple[int, ...]) -> tuple[Shape, Shape]:
     return (1,) * (ndim - len(shape)) + shape, (1,) * (ndim - len(reps)) + reps
 
 
-@op(np.tile, python=_tile_text)
+@op(np.tile, batch=_tile_batch, python=_tile_text)
 def tile(x: ArrayType, *, reps: tuple[int, ...]) -> ArrayType:
     lengths, counts = _tiled(x.shape, reps)
     return x.with_shape([n * r for n, r in zip(lengths, counts, strict=True)])
@@ -332,7 +318,7 @@ def _repeat_text(x: ArrayType, *, repeats: int | tuple[int, ...], axis: int) -> 
     return f"{{0}}.repeat({counts}, axis={axis}) || np.repeat({{0}}, {counts}, axis={axis})"
 
 
-@op(np.repeat, python=_repeat_text)
+@op(np.repeat, batch=along("axis"), python=_repeat_text)
 def repeat(x: ArrayType, *, repeats: int | tuple[int, ...], axis: int) -> ArrayType:
     check_axes((axis,), x.ndim)
     n = x.shape[axis]
@@ -388,7 +374,7 @@ def _full(x: Any, *, shape: Shape) -> Any:
     return np.full(shape, x)
 
 
-@op(name="full", fun=_full, python=_full_text, numbered=False, elementwise=True)
+@op(name="full", batch=_broadcast_batch, fun=_full, python=_full_text, numbered=False, elementwise=True)
 def full(x: ArrayType, *, shape: Shape) -> ArrayType:
     """A new array filled by broadcasting x."""
     if broadcast_shapes(x.shape, shape) != shape:

@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, insert_axes
 from ..builder import Value
 from ..op import Op, of_module, register
 from ..types import ArrayType, Shape, broadcast_shapes, normalize_axis, result_dtype
-from .convolution import sliding_window_view
+from .convolution import correlation_batch, sliding_window_view
 from .elementwise import conjugate
 from .linear import tensordot
-from .shape import filled, flip, pad
+from .padding import pad
+from .shape import filled, flip
 
 SIGNAL = ("scipy.signal",)
 Axes = tuple[int, ...]
+SMALL = 64  # up to so many elements of a kernel, sums are not slower than transforms
 
 
 def _conj(x: Value) -> Value:
@@ -70,12 +73,12 @@ class _Family:
         """`choice`: the keyword beside the mode, "method" or "axes", if there is one."""
         self.choice = choice
         self.convolve = self._enter(convolve)
-        self.correlate = self._enter(correlate) if correlate else None
+        self.correlate = self._enter(correlate, True) if correlate else None
         self.convolve.vjp(self._convolve_first, self._convolve_second)
         if self.correlate is not None:
             self.correlate.vjp(self._correlate_first, self._correlate_second)
 
-    def _enter(self, name: str) -> Op:
+    def _enter(self, name: str, correlate: bool = False) -> Op:
         choice = self.choice
 
         def shape(a: ArrayType, b: ArrayType, mode: str, axes: Axes | None = None) -> Shape:
@@ -103,7 +106,28 @@ class _Family:
 
         rules: dict[str, Any] = {"method": by_method, "axes": by_axes, "": plain}
         fun = of_module("scipy.signal", name)
-        return register(Op(f"scipy_{name}", fun, rules[choice], text, imports=SIGNAL, owns=False))
+        batch = self._correlate_batch if correlate else self._convolve_batch
+        return register(Op(f"scipy_{name}", fun, rules[choice], text, batch=batch, imports=SIGNAL, owns=False))
+
+    def _convolve_batch(self, batch: Batch, a: Value, b: Value, *, mode: str, **choice: Any) -> Value:
+        if self._transforms(batch, **choice):
+            return _fourier_batch(batch, a, b, mode, choice.get("axes"))
+        axes = tuple(range(b.ndim - len(batch.out.shape), b.ndim))
+        return correlation_batch(batch, a, flip(b, axis=axes) if axes else b, _starts(batch, mode, False))
+
+    def _correlate_batch(self, batch: Batch, a: Value, b: Value, *, mode: str, **choice: Any) -> Value:
+        if self._transforms(batch, **choice):
+            axes = tuple(range(b.ndim - len(batch.out.shape), b.ndim))
+            return _fourier_batch(batch, a, _conj(flip(b, axis=axes)), mode, None)
+        return correlation_batch(batch, a, _conj(b), _starts(batch, mode, not self.choice))
+
+    def _transforms(self, batch: Batch, **choice: Any) -> bool:
+        """Whether a batch is done by Fourier transforms, which take the axes to transform along."""
+        if self.choice != "method":
+            return self.choice == "axes"
+        short = min(t.size for t in batch.types)
+        asked = choice["method"] == "fft" or (choice["method"] == "auto" and short > SMALL)
+        return asked and batch.out.dtype.kind in "fc"
 
     def _correlation(self, x: Value, w: Value, mode: str, choice: dict[str, Any]) -> Value:
         """sum_k x[n + k] w[k]: without the conjugate that a correlation of SciPy's takes."""
@@ -175,6 +199,23 @@ class _Family:
         return _conj(self._reversed(self._correlation(full, x, "valid", choice), choice))
 
 
+def _starts(batch: Batch, mode: str, later: bool) -> list[int]:
+    """Where in the full result that of a mode begins; `later` as for `_in_full`."""
+    pairs = zip(batch.types[0].shape, batch.types[1].shape, strict=True)
+    return [0 if mode == "full" else min(n, k) - 1 if mode == "valid" else (k - 1 + later) // 2 for n, k in pairs]
+
+
+def _fourier_batch(batch: Batch, a: Value, b: Value, mode: str, axes: Axes | None) -> Value:
+    """What is the same for all examples broadcasts along the axis that is not transformed."""
+    rank = batch.out.ndim
+    a = batch.full(a, 0) if mode == "same" else insert_axes(a, 0, rank + 1 - a.ndim)  # which has the first one's shape
+    b = insert_axes(b, 0, rank + 1 - b.ndim)
+    along = tuple(i + 1 for i in (range(rank) if axes is None else axes))
+    op = batch.equation.op if batch.equation.op in (FOURIER.convolve, OVERLAP.convolve) else FOURIER.convolve
+    value: Value = op(a, b, mode=mode, axes=along)
+    return value
+
+
 DIRECT = _Family("convolve", "correlate", "method")
 PLANE = _Family("convolve2d", "correlate2d", "")
 FOURIER = _Family("fftconvolve", "", "axes")
@@ -202,7 +243,16 @@ def _lfilter_text(b: ArrayType, a: ArrayType, x: ArrayType, *, axis: int) -> str
     return f"scipy.signal.lfilter({{0}}, {{1}}, {{2}}{said})"
 
 
-lfilter = register(Op("scipy_lfilter", _lfilter, _lfilter_type, _lfilter_text, imports=SIGNAL, owns=False))
+def _lfilter_batch(batch: Batch, b: Value, a: Value, x: Value, *, axis: int) -> Any:
+    if any(batch.batched[:2]):
+        raise batch.refuse("scipy.signal.lfilter runs one filter: the signal may differ from example to example")
+    place = normalize_axis(axis, batch.out.ndim) + 1
+    return batch.builder.emit(batch.equation.op, b, a, x, axis=place)
+
+
+lfilter = register(
+    Op("scipy_lfilter", _lfilter, _lfilter_type, _lfilter_text, batch=_lfilter_batch, imports=SIGNAL, owns=False)
+)
 
 
 def _backwards(g: Value, b: Value, a: Value, axis: int) -> Value:

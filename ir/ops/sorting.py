@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch, all_along, along, as_rows
 from ..builder import Value
-from ..indexing import SLOT
-from ..op import NONDIFF, op
+from ..indexing import SLOT, Slice
+from ..op import NONDIFF, Refused, op
 from ..types import ArrayType, normalize_axis
 from .elementwise import REAL
 from .indexing import arange, getitem, index_add
-from .shape import expand_dims, reshape, zeros
+from .shape import concatenate, expand_dims, reshape, zeros
 
 INDEX = np.dtype(np.intp)
 
@@ -29,13 +30,13 @@ def _check_sortable(x: ArrayType, axis: int) -> None:
     normalize_axis(axis, x.ndim)
 
 
-@op(np.sort, python=_sort_text("sort"), domain=(REAL,))
+@op(np.sort, batch=along("axis"), python=_sort_text("sort"), domain=(REAL,))
 def sort(x: ArrayType, *, axis: int = -1, kind: str | None = None) -> ArrayType:
     _check_sortable(x, axis)
     return x.strong()
 
 
-@op(np.argsort, python=_sort_text("argsort"), rule=NONDIFF)
+@op(np.argsort, batch=along("axis"), python=_sort_text("argsort"), rule=NONDIFF)
 def argsort(x: ArrayType, *, axis: int = -1, kind: str | None = None) -> ArrayType:
     _check_sortable(x, axis)
     return ArrayType(x.shape, INDEX)
@@ -79,7 +80,7 @@ def _partition_text(name: str) -> Any:
     return text
 
 
-@op(np.partition, python=_partition_text("partition"), domain=(REAL,))
+@op(np.partition, batch=along("axis"), python=_partition_text("partition"), domain=(REAL,))
 def partition(x: ArrayType, *, kth: int | tuple[int, ...], axis: int = -1) -> ArrayType:
     n = x.shape[normalize_axis(axis, x.ndim)]
     for k in (kth,) if isinstance(kth, int) else kth:
@@ -88,7 +89,7 @@ def partition(x: ArrayType, *, kth: int | tuple[int, ...], axis: int = -1) -> Ar
     return x.strong()
 
 
-@op(np.argpartition, python=_partition_text("argpartition"), rule=NONDIFF)
+@op(np.argpartition, batch=along("axis"), python=_partition_text("argpartition"), rule=NONDIFF)
 def argpartition(x: ArrayType, *, kth: int | tuple[int, ...], axis: int = -1) -> ArrayType:
     partition.infer(x, kth=kth, axis=axis)
     return ArrayType(x.shape, INDEX)
@@ -110,7 +111,40 @@ def _searchsorted_text(a: ArrayType, v: ArrayType, *sorter: ArrayType, side: str
     return f"np.searchsorted({', '.join(['{0}', '{1}', *rest])})"
 
 
-@op(np.searchsorted, fun=_searchsorted, python=_searchsorted_text, rule=NONDIFF)
+def search_rows(rows: Value, values: Value, side: str) -> Value:
+    """np.searchsorted in each row: the place of a value among both in order, less its place among the values."""
+    m = values.shape[1]
+    both = concatenate(values, rows, axis=1) if side == "left" else concatenate(rows, values, axis=1)
+    part = Slice(None, m) if side == "left" else Slice(rows.shape[1])
+    among_both = getitem(_ranks(both), index=(Slice(), part))
+    place: Value = among_both - _ranks(values)
+    return place
+
+
+def _ranks(rows: Value) -> Value:
+    """How many stand before each element when its row is in order, equal ones as they come."""
+    ranks: Value = argsort(argsort(rows, axis=1, kind="stable"), axis=1)
+    return ranks
+
+
+def _searchsorted_batch(batch: Batch, a: Value, v: Value, *sorter: Value, side: str) -> Value:
+    if not batch.batched[0] and not any(batch.batched[2:]):
+        return batch.builder.emit(batch.equation.op, a, v, *sorter, side=side)
+    rows = batch.full(a, 0)
+    for order in sorter:
+        rows = gather_along(rows, batch.full(order, 2), 1)
+    found = search_rows(rows, as_rows(batch.full(v, 1)), side)
+    shape = (batch.size, *batch.out.shape)
+    return found if found.shape == shape else reshape(found, shape=shape)
+
+
+@op(
+    np.searchsorted,
+    fun=_searchsorted,
+    batch=_searchsorted_batch,
+    python=_searchsorted_text,
+    rule=NONDIFF,
+)
 def searchsorted(a: ArrayType, v: ArrayType, *sorter: ArrayType, side: str = "left") -> ArrayType:
     if a.ndim != 1:
         raise ValueError("object too deep for desired array" if a.ndim else "object of too small depth")
@@ -119,8 +153,18 @@ def searchsorted(a: ArrayType, v: ArrayType, *sorter: ArrayType, side: str = "le
     return ArrayType(v.shape, INDEX)
 
 
+def _digitize_batch(batch: Batch, x: Value, bins: Value, *, right: bool) -> Any:
+    if batch.batched[1]:
+        raise batch.refuse(
+            "np.digitize finds out whether the bins rise or fall, which may differ from example to example; "
+            "np.searchsorted takes bins that differ"
+        )
+    return batch.builder.emit(batch.equation.op, x, bins, right=right)
+
+
 @op(
     np.digitize,
+    batch=_digitize_batch,
     python=lambda x, bins, *, right: f"np.digitize({{0}}, {{1}}{', right=True' if right else ''})",
     rule=NONDIFF,
 )
@@ -141,7 +185,7 @@ def _lexsort_text(*keys: ArrayType, axis: int) -> str:
     return f"np.lexsort([{listed}]{'' if axis == -1 else f', axis={axis}'})"
 
 
-@op(name="lexsort", fun=_lexsort, python=_lexsort_text, rule=NONDIFF)
+@op(name="lexsort", fun=_lexsort, batch=all_along, python=_lexsort_text, rule=NONDIFF)
 def lexsort(*keys: ArrayType, axis: int = -1) -> ArrayType:
     if any(k.shape != keys[0].shape for k in keys):
         raise ValueError("all keys need to be the same shape")
@@ -150,6 +194,9 @@ def lexsort(*keys: ArrayType, axis: int = -1) -> ArrayType:
 
 
 # ----------------------------------------------------------------------------------------------------------- unique
+
+
+DISTINCT = "how many distinct elements there are differs from example to example; np.sort keeps their number"
 
 
 def _unique_keywords(part: str, axis: int | None, equal_nan: bool) -> list[str]:
@@ -166,7 +213,7 @@ def _unique_text(x: ArrayType, *, part: str, count: int, axis: int | None, equal
     return f"np.unique({', '.join(['{0}', *_unique_keywords(part, axis, equal_nan)])})[1]"
 
 
-@op(name="unique", fun=_unique, python=_unique_text, rule=NONDIFF)
+@op(name="unique", fun=_unique, batch=Refused(DISTINCT), python=_unique_text, rule=NONDIFF)
 def unique(x: ArrayType, *, part: str, count: int, axis: int | None, equal_nan: bool = True) -> ArrayType:
     """A part of what np.unique tells (index, inverse, counts); `count` are distinct, a guard has made sure."""
     if part != "inverse":
@@ -183,7 +230,7 @@ def _unique_count_text(x: ArrayType, *, axis: int | None, equal_nan: bool) -> st
     return f"np.intp({call}.shape[{axis or 0}])"
 
 
-@op(name="unique_count", fun=_unique_count, python=_unique_count_text, rule=NONDIFF)
+@op(name="unique_count", fun=_unique_count, batch=Refused(DISTINCT), python=_unique_count_text, rule=NONDIFF)
 def unique_count(x: ArrayType, *, axis: int | None, equal_nan: bool = True) -> ArrayType:
     """How many distinct elements (or slices along `axis`) there are."""
     return ArrayType((), INDEX)

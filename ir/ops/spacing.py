@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import Batch
 from ..builder import Value
-from ..op import op
+from ..op import Refused, op
 from ..types import ArrayType, broadcast_shapes, normalize_axis, result_dtype
 from .elementwise import astype
 from .indexing import arange
@@ -39,7 +40,13 @@ def _shares(g: Value, y: Value, num: int, endpoint: bool, axis: int) -> Value:
     return expand_dims(share, axis=tuple(range(1, after + 1))) if after else share
 
 
-@op(np.linspace, python=_between("linspace"))
+def _spaced_batch(batch: Batch, start: Value, stop: Value, *, num: int, endpoint: bool, axis: int) -> Any:
+    ends = [batch.aligned(v, i, batch.out.ndim - 1) for i, v in enumerate((start, stop))]
+    place = normalize_axis(axis, batch.out.ndim) + 1
+    return batch.builder.emit(batch.equation.op, *ends, num=num, endpoint=endpoint, axis=place)
+
+
+@op(np.linspace, batch=_spaced_batch, python=_between("linspace"))
 def linspace(start: ArrayType, stop: ArrayType, *, num: int, endpoint: bool = True, axis: int = 0) -> ArrayType:
     return _spaced(start, stop, num, axis)
 
@@ -54,7 +61,7 @@ def linspace_vjp(
     return first, last
 
 
-@op(np.geomspace, python=_between("geomspace"), domain=((0.5, 2.0), (0.5, 2.0)))
+@op(np.geomspace, batch=_spaced_batch, python=_between("geomspace"), domain=((0.5, 2.0), (0.5, 2.0)))
 def geomspace(start: ArrayType, stop: ArrayType, *, num: int, endpoint: bool = True, axis: int = 0) -> ArrayType:
     spaced = _spaced(start, stop, num, axis)
     return ArrayType(spaced.shape, np.promote_types(spaced.dtype, float))
@@ -79,7 +86,13 @@ def _steps(start: Any, stop: Any, step: Any, *, length: int) -> Any:
     return found
 
 
-@op(name="steps", fun=_steps, python="np.arange({0}, {1}, {2})")
+LENGTH = (
+    "how many numbers np.arange gives differs from example to example; "
+    "use np.linspace with a known count, or start + step * np.arange(n)"
+)
+
+
+@op(name="steps", fun=_steps, batch=Refused(LENGTH), python="np.arange({0}, {1}, {2})")
 def steps(start: ArrayType, stop: ArrayType, step: ArrayType, *, length: int) -> ArrayType:
     """np.arange with ends that are not integers; how many numbers there are is known."""
     return ArrayType((length,), result_dtype(start.strong(), stop.strong(), step.strong()))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import elementwise
 from ..builder import Value
 from ..op import BY_NAME, NONDIFF, Nondifferentiable, Op, Refused, of_module, register
 from ..types import ArrayType, broadcast_shapes
@@ -75,7 +76,7 @@ def _enter(name: str, arity: int, rule: Any, results: tuple[str, ...], dtypes: A
     text, fun = f"scipy.special.{name}({places})", of_module(MODULE, name)
     several = bool(results)
     made = Op(PREFIX + name, fun, _infer(arity, typed), text, rule, imports=(MODULE,), elementwise=not several)
-    made.several, made.results = several, results
+    made.several, made.results, made.batch = several, results, elementwise
     return register(made)
 
 

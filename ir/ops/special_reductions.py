@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batching import together_along
 from ..builder import Value
 from ..op import of_module, op
 from ..types import ArrayType, broadcast_shapes, reduced_shape
@@ -32,7 +33,13 @@ def _sum_text(a: ArrayType, *, axis: Axis, keepdims: bool) -> str:
     return f"scipy.special.logsumexp({{0}}{_said(a, axis, keepdims)})"
 
 
-@op(name="scipy_logsumexp", fun=of_module(MODULE, "logsumexp"), python=_sum_text, imports=(MODULE,))
+@op(
+    name="scipy_logsumexp",
+    fun=of_module(MODULE, "logsumexp"),
+    batch=together_along,
+    python=_sum_text,
+    imports=(MODULE,),
+)
 def logsumexp(a: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     return ArrayType(reduced_shape(a.shape, axis, keepdims), function_dtypes("logsumexp", a)[0])
 
@@ -58,7 +65,13 @@ def _weighted_type(a: ArrayType, b: ArrayType, axis: Axis, keepdims: bool) -> Ar
     return ArrayType(shape, outside(_weighted, *ones, axis=None, keepdims=False).dtype)
 
 
-@op(name="scipy_logsumexp_weighted", fun=_weighted, python=_weighted_text, imports=(MODULE,))
+@op(
+    name="scipy_logsumexp_weighted",
+    fun=_weighted,
+    batch=together_along,
+    python=_weighted_text,
+    imports=(MODULE,),
+)
 def logsumexp_weighted(a: ArrayType, b: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     """With a factor for each exponential."""
     return _weighted_type(a, b, axis, keepdims)
@@ -97,6 +110,7 @@ def _signed(a: Any, b: Any, *, axis: Axis, keepdims: bool) -> Any:
 @op(
     name="scipy_logsumexp_signed",
     fun=_signed,
+    batch=together_along,
     python=_signed_text,
     imports=(MODULE,),
     several=True,
@@ -131,7 +145,13 @@ def _total(g: Value, axis: Axis) -> Value:
     return value
 
 
-@op(name="scipy_softmax", fun=of_module(MODULE, "softmax"), python=_softmax_text("softmax"), imports=(MODULE,))
+@op(
+    name="scipy_softmax",
+    fun=of_module(MODULE, "softmax"),
+    batch=together_along,
+    python=_softmax_text("softmax"),
+    imports=(MODULE,),
+)
 def softmax(x: ArrayType, *, axis: Axis = None) -> ArrayType:
     return ArrayType(x.shape, function_dtypes("softmax", x)[0])
 
@@ -145,6 +165,7 @@ def softmax_vjp(g: Value, y: Value, x: Value, *, axis: Axis) -> Value:
 @op(
     name="scipy_log_softmax",
     fun=of_module(MODULE, "log_softmax"),
+    batch=together_along,
     python=_softmax_text("log_softmax"),
     imports=(MODULE,),
 )

@@ -8,12 +8,20 @@ from dataclasses import replace
 from ..ops.loops import map_programs
 from ..program import Equation, Program
 from .dead_code import eliminate_dead_code
-from .prune_loops import prune_loops
+from .prune import prune
 from .simplify import simplify
 
 Pass = Callable[[Program], Program]
 
-PIPELINE: tuple[Pass, ...] = (eliminate_dead_code, simplify, eliminate_dead_code, prune_loops, eliminate_dead_code)
+PIPELINE: tuple[Pass, ...] = (
+    eliminate_dead_code,
+    prune,  # first, since forward mode leaves the cotangents that nothing reads as operands of loops and calls
+    eliminate_dead_code,
+    simplify,
+    eliminate_dead_code,
+    prune,
+    eliminate_dead_code,
+)
 
 
 def optimize(program: Program) -> Program:

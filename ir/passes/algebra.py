@@ -18,8 +18,11 @@ from ..op import BY_NAME
 from ..program import Literal, Var
 from ..types import ArrayType, broadcast_shapes, normalize_axes, result_dtype
 from .coefficients import COEFFICIENT_RULES, LONGEST_NUMBER, scaled_sum
+from .custom import CUSTOM_RULES
+from .identities import IDENTITY_RULES
 from .memory import MEMORY_RULES, overwritten_addition
 from .scatter import SCATTER_RULES, sum_of_scatter
+from .tangents import TANGENT_RULES
 
 
 def _defined(builder: Builder, value: Value, name: str) -> tuple[Value, ...] | None:
@@ -221,13 +224,16 @@ def transpose_again(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Val
 
 
 def transposed_product(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Value | None:
-    """(a.T @ b).T = b.T @ a for matrices; a product that has a name stays."""
+    """(a.T @ b).T = b.T @ a and (a @ b.T).T = b @ a.T for matrices; a product that has a name stays."""
     product = builder.definition(x, "matmul")
     if product is None or product.out.named or any(o.type.ndim != 2 for o in product.operands) or axes != (1, 0):
         return None
     a, b = (Value(builder, o) for o in product.operands)
     turned = _defined(builder, a, "transpose")
-    return builder.emit(BY_NAME["transpose"], b, axes=(1, 0)) @ turned[0] if turned else None
+    if turned:
+        return builder.emit(BY_NAME["transpose"], b, axes=(1, 0)) @ turned[0]
+    turned = _defined(builder, b, "transpose")
+    return turned[0] @ builder.emit(BY_NAME["transpose"], a, axes=(1, 0)) if turned else None
 
 
 def undo(name: str, param: str) -> Rule:
@@ -280,6 +286,15 @@ def cast_to_itself(builder: Builder, x: Value, *, dtype: Any) -> Value | None:
 def copy_is_the_value(builder: Builder, x: Value) -> Value | None:
     """A copy is the same value; who needs a buffer of its own gets one when the text is written."""
     return x if not x.type.weak else None
+
+
+def number_for_filled(builder: Builder, a: Value, b: Value) -> Value | None:
+    """full(shape, c) * x = c * x where x gives the result its shape and dtype already."""
+    for filled, x in ((a, b), (b, a)):
+        made = builder.definition(filled, "filled")
+        if made is not None and x.type == _product_type(a, b) and x.dtype.kind == "f":
+            return builder.value(float(made.params["value"])) * x
+    return None
 
 
 def plus_sign(builder: Builder, x: Value) -> Value | None:
@@ -398,7 +413,7 @@ EXACT: dict[str, tuple[Rule, ...]] = {
 ADJOINT: dict[str, tuple[Rule, ...]] = {
     "add": (fold_numbers("add"), weak_number("add")),
     "subtract": (fold_numbers("subtract"), weak_number("subtract")),
-    "multiply": (fold_numbers("multiply"), weak_number("multiply"), cancel_division, reuse_quotient),
+    "multiply": (fold_numbers("multiply"), weak_number("multiply"), number_for_filled, cancel_division, reuse_quotient),
     "divide": (fold_numbers("divide"), weak_number("divide"), cancel_common_factor),
     "negative": (negate_difference,),
     "transpose": (transposed_product,),
@@ -419,4 +434,9 @@ def _guarded(table: dict[str, tuple[Callable[..., Value | None], ...]]) -> dict[
     return {name: tuple(map(adjoint_only, rules)) for name, rules in table.items()}
 
 
-RULES = _table(EXACT, MEMORY_RULES, _guarded(ADJOINT), _guarded(SCATTER_RULES), _guarded(COEFFICIENT_RULES))
+RULES = _table(
+    EXACT,
+    MEMORY_RULES,
+    CUSTOM_RULES,
+    *map(_guarded, (ADJOINT, SCATTER_RULES, IDENTITY_RULES, TANGENT_RULES, COEFFICIENT_RULES)),
+)

@@ -1,21 +1,27 @@
-"""Results are handed out as arrays of their own: never a view, never an argument, never the same array twice."""
+"""Results are handed out as arrays of their own: no argument, no part of another array, never the same array twice."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..aliasing import cells, may_alias, read_only, roots
 from ..builder import Builder, Value
 from ..op import BY_NAME
-from ..program import Atom, Literal, Program, Var
+from ..ops.loops import map_programs
+from ..program import Atom, Equation, Literal, Program, Var
 from .dead_code import eliminate_dead_code
 
+_WHOLE = ("reshape", "transpose", "expand_dims", "squeeze")  # views of all elements, each once
 
-def copy_shared_outputs(program: Program, early: int = 0) -> Program:
+
+def copy_shared_outputs(program: Program, early: int = 0, last: int = 1) -> Program:
     """The program with a copy for each output that shares its buffer with anything the caller can see.
 
-    The first `early` outputs are handed out before the backward pass is run.
+    So also every program that is called within it. The first `early` outputs are handed out before the backward pass
+    is run, whose level is `last`.
     """
+    program = _inside(program)
     owner = roots(program)
     definitions = {out: e for e in program.equations for out in e.outs}
     frozen = read_only(program)
@@ -31,14 +37,15 @@ def copy_shared_outputs(program: Program, early: int = 0) -> Program:
             continue
         made = definitions.get(output)
         borrowed = output in frozen or (made is not None and (not made.op.owns or may_alias(made, output)))
-        shared = owner[output] is not output or owner[output] in seen or borrowed
+        whole = not early and _is_all_of(output, definitions)
+        shared = (owner[output] is not output and not whole) or owner[output] in seen or (borrowed and not whole)
         seen.add(owner[output])
         scalar = made is not None and output in small and made.op.name not in ("as_array", "filled")
         if not scalar and (not shared or not output.type.shape):
             outputs.append(output)
             continue
         builder = Builder()
-        builder.level = made.level if made else 0 if i < early else 1
+        builder.level = made.level if made else 0 if i < early else last
         builder.origin = made.origin if made else None
         if scalar:
             value = builder.emit(BY_NAME["getitem"], output, index=())
@@ -66,3 +73,38 @@ def copy_shared_outputs(program: Program, early: int = 0) -> Program:
             stores[number] = replace(store, operands=(target, kept.atom))
         written.add(target)
     return eliminate_dead_code(replace(program, equations=(*equations, *stores), outputs=tuple(outputs)))
+
+
+def _is_all_of(output: Var, definitions: Mapping[Var, Equation]) -> bool:
+    """Whether an output is all of an array that was made here, with its elements in another order or shape."""
+    made = definitions.get(output)
+    while made is not None and made.op.name in _WHOLE and isinstance(made.operands[0], Var):
+        output, made = made.operands[0], definitions.get(made.operands[0])
+    return made is not None and made.op.owns and bool(output.type.shape) and not may_alias(made, output)
+
+
+def _inside(program: Program) -> Program:
+    """The program with the called ones, wherever they stand in it, returning arrays of their own."""
+    if not any(isinstance(value, Program) for e in program.equations for value in e.params.values()):
+        return program
+    equations = []
+    for e in program.equations:
+        run = _called if e.op.name == "call" else _inside
+        equations.append(replace(e, params=map_programs(dict(e.params), run)))
+    return replace(program, equations=tuple(equations))
+
+
+def _called(body: Program) -> Program:
+    return copy_shared_outputs(_apart(body))
+
+
+def _apart(body: Program) -> Program:
+    """The body with a number taken out of each 0-d input that it hands back: the input may be an array."""
+    builder = Builder()
+    outputs = [
+        builder.emit(BY_NAME["getitem"], output, index=()).atom
+        if output in body.inputs and not output.type.shape and not output.type.weak
+        else output
+        for output in body.outputs
+    ]
+    return replace(body, equations=(*body.equations, *builder.equations), outputs=tuple(outputs))

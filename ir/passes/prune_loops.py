@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +10,13 @@ from ..program import Equation, Program, Var
 from .dead_code import eliminate_dead_code
 
 
-def prune_loops(program: Program) -> Program:
-    """The program with the operands and results removed that no iteration, or nobody after the loop, reads."""
-    read = program.use_counts()
-    equations = [_pruned(e, read) if e.op.name == "scan" else e for e in program.equations]
-    return replace(program, equations=tuple(equations))
+def pruned_loop(equation: Equation, read: Collection[Var], later: Collection[Var]) -> Equation:
+    """A scan without the operands and results that no iteration, or nobody after the loop, reads.
 
-
-def _pruned(equation: Equation, read: dict[Var, int]) -> Equation:
+    Where nothing is read that tells how often to go round, a list that a while loop has kept does: none of `later`,
+    what is made of those.
+    """
+    equation = _with_constants(equation, read)
     params: dict[str, Any] = dict(equation.params)
     body, consts, carry = params["body"], params["consts"], params["carry"]
     count = len(body.outputs) - carry
@@ -32,7 +32,8 @@ def _pruned(equation: Equation, read: dict[Var, int]) -> Equation:
     keep += [consts + k for k in state]
     slices = [i for i in range(consts + carry, len(body.inputs)) if body.inputs[i] in inside]
     if params["length"] < 0 and not slices:
-        slices = [consts + carry]  # a list tells how often to go round
+        lists = range(consts + carry, len(body.inputs))
+        slices = [next((i for i in lists if equation.operands[i] not in later), consts + carry)]
     keep += slices
     params["body"] = replace(body, inputs=tuple(body.inputs[i] for i in keep))
     left = (
@@ -41,6 +42,24 @@ def _pruned(equation: Equation, read: dict[Var, int]) -> Equation:
         *(outs[carry + count + k] for k in state),
     )
     return replace(equation, operands=tuple(equation.operands[i] for i in keep), params=params, outs=left)
+
+
+def _with_constants(equation: Equation, read: Collection[Var]) -> Equation:
+    """What a loop carries as it came in, and nobody reads after it, is one of its constants."""
+    params: dict[str, Any] = dict(equation.params)
+    body, consts, carry = params["body"], params["consts"], params["carry"]
+    outs, first = equation.outs, len(equation.outs) - carry
+    unread = [k for k in range(carry) if outs[k] not in read and outs[first + k] not in read]
+    fixed = [k for k in unread if body.outputs[k] is body.inputs[consts + k]]
+    if not fixed:
+        return equation
+    moving = [k for k in range(carry) if k not in fixed]
+    order = [*range(consts), *(consts + k for k in (*fixed, *moving)), *range(consts + carry, len(body.inputs))]
+    inputs, outputs = (body.inputs[i] for i in order), (*(body.outputs[k] for k in moving), *body.outputs[carry:])
+    params["body"] = replace(body, inputs=tuple(inputs), outputs=outputs)
+    params["consts"], params["carry"] = consts + len(fixed), len(moving)
+    left = (*(outs[k] for k in moving), *outs[carry:first], *(outs[first + k] for k in moving))
+    return replace(equation, operands=tuple(equation.operands[i] for i in order), params=params, outs=left)
 
 
 def _needed_carries(body: Program, consts: int, carry: int, needed: set[int], wanted: list[int]) -> list[int]:

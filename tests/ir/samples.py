@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from samples_custom import around_rules
 from samples_fft import frequencies, transforms
 from samples_linalg import composed_linear_algebra, linear_algebra, without_derivative
 from samples_membership import memberships
@@ -409,6 +410,7 @@ TABLE: dict[str, list[Sample]] = (
     }
     | transforms(Sample, numbers, complexes, each)
     | parts(Sample, numbers, complexes)
+    | around_rules(Sample, numbers, complexes)
 )
 TABLE |= special(Sample, numbers, complexes, each)
 TABLE |= linear_algebra(Sample, numbers, complexes, each) | scipy_operations(Sample, numbers, complexes, each)

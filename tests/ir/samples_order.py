@@ -75,6 +75,12 @@ def _cumulative(Sample: Any, numbers: Make, complexes: Make, each: Make) -> dict
             Sample((numbers(0, 2),), {"n": 1, "axis": 0}),
             Sample((numbers(2, 3),), {"n": 5, "axis": 1}),
         ],
+        "padded_diff": [
+            *each(cube, n=(1, 2, 3), axis=(0, 1, 2)),
+            Sample((numbers(4),), {"n": 1, "axis": 0}),
+            Sample((complexes(2, 3),), {"n": 2, "axis": 1}),
+            Sample((numbers(0, 2),), {"n": 1, "axis": 0}),
+        ],
     }
 
 

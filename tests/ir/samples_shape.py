@@ -75,6 +75,8 @@ def rearranged(sample: Any, numbers: Any, complexes: Any, each: Any) -> dict[str
             sample((numbers(1), x)),
             sample((numbers(2), numbers(3))),
             sample((complexes(3), z)),
+            sample((numbers(3, 2, 1), numbers(3))),
+            sample((numbers(1, 2), 0.7)),
         ],
         "vander": [
             *each(row, N=(4, 2, 1, 0), increasing=(False, True, False, False)),

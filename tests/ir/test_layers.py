@@ -14,6 +14,8 @@ LAYERS = {
     "codegen": {"codegen", "ir"},
     "runtime": {"runtime", "tracer", "codegen", "ir"},
     "nn": {"nn", "tracer", "ir"},
+    "implicit": {"implicit", "runtime", "tracer"},
+    "testing": {"testing", "runtime"},
 }
 OTHERS = {"tests", "docs", "examples", "benchmarks"}
 HIDDEN = {".git", "build", "dist", "goldens", "__pycache__", ".hypothesis", ".venv", "venv"}

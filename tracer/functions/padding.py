@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir.ops import shape
+from ...ir.ops import padding
 from ..array import wrap
 from ..creation import contains_tracer
 from ..trace import Trace
@@ -51,11 +51,11 @@ def pad(trace: Trace, array: Any, pad_width: Any, mode: Any = "constant", **kwar
     values = kwargs.get("constant_values", 0)
     odd = kwargs.get("reflect_type", "even") == "odd"
     if mode == "constant" and not contains_tracer(values) and not isinstance(values, np.ndarray):
-        return wrap(trace, trace.emit(shape.pad, array._here(), pad_width=widths, constant_values=_frozen(values)))
+        return wrap(trace, trace.emit(padding.pad, array._here(), pad_width=widths, constant_values=_frozen(values)))
     if mode == "empty":  # nobody knows what is there
-        return wrap(trace, trace.emit(shape.pad, array._here(), pad_width=widths))
+        return wrap(trace, trace.emit(padding.pad, array._here(), pad_width=widths))
     if mode in ("edge", "wrap", "reflect", "symmetric") and not odd:
-        return wrap(trace, trace.emit(shape.pad, array._here(), pad_width=widths, mode=mode))
+        return wrap(trace, trace.emit(padding.pad, array._here(), pad_width=widths, mode=mode))
     for axis, (n, pair) in enumerate(zip(array.shape, widths, strict=True)):
         if mode != "constant" and n == 0 and any(pair):
             raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...ir.op import BY_NAME
 from ...ir.ops import linear
+from ...ir.ops.compositions import COMPOSITIONS
 from ...ir.types import normalize_axis
 from ..array import ArrayTracer, lift, wrap
 from ..einsum import explicit_subscripts, listed_subscripts
@@ -15,6 +16,31 @@ from ..trace import Trace
 from .arranging import looks_at
 from .linalg import deliver
 from .registry import function, no_order
+
+
+_DOT, _INNER = np.dot, np.inner  # which are others while a trace runs
+_BLAS = ("float32", "float64", "complex64", "complex128")
+
+
+def _contracted(trace: Trace, func: Any, a: Any, b: Any, out: Any) -> Any:
+    """np.dot and np.inner; BLAS leaves a matrix times a number in C order, however the matrix lies."""
+    from ..dispatch import answer
+
+    result = answer(trace, func, f"np.{func.__name__}", COMPOSITIONS[func], (a, b), {} if out is None else {"out": out})
+    scaled = isinstance(result, ArrayTracer) and result.ndim == 2 and 0 in (np.ndim(a), np.ndim(b))
+    if scaled and out is None and result.dtype.name in _BLAS:
+        result._place.root.contiguous = True
+    return result
+
+
+@function(np.dot)
+def dot(trace: Trace, a: Any, b: Any, out: Any = None) -> Any:
+    return _contracted(trace, _DOT, a, b, out)
+
+
+@function(np.inner)
+def inner(trace: Trace, a: Any, b: Any) -> Any:
+    return _contracted(trace, _INNER, a, b, None)
 
 
 @function(np.tensordot)

@@ -288,7 +288,8 @@ def _bincount(trace: Trace, x: Any, /, weights: Any = None, minlength: Any = 0) 
     length = int(minlength)
     if length < 0:
         raise ValueError("'minlength' must not be negative")
-    if places.size and places.dtype.kind in "iub":
+    differs = trace.is_of_an_example(places)  # then a place beyond minlength raises when the batch is counted
+    if places.size and places.dtype.kind in "iub" and not (length and differs):
         greatest = trace.emit_unnamed(max_, places)
         if not length or not trace.number(trace.emit_unnamed(less, greatest, length), "the greatest place"):
             length = 1 + int(trace.number(greatest, "the greatest place"))
