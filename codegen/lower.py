@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.indexing import Index
-from ..ir.op import BY_NAME
+from ..ir.op import BY_NAME, Op
 from ..ir.ops.custom import External
 from ..ir.passes.memory import LONGEST_CHAIN, disjoint
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
@@ -103,8 +103,6 @@ class Lowering:
             self.allocator.hold(name, END)
 
     def _lines(self, number: int, equation: Equation) -> list[ast.stmt]:
-        for helper in equation.op.helpers:
-            self.helpers[helper.__name__] = helper
         self.imports.update(equation.op.imports)
         if equation.op.name == "guard":
             return [self._guard(equation)]
@@ -147,7 +145,12 @@ class Lowering:
         if op.name == "index_add" and params["distinct"] and self._still_zero(equation.operands[0], params["index"]):
             op, params = BY_NAME["set_item"], {"index": params["index"]}  # what is added to 0 is written
         template = op.update_template([o.type for o in equation.operands], params)
+        self._keep_helpers(op, template)
         return _subtracted(_augmented(statement(template, operands)))
+
+    def _keep_helpers(self, op: Op, template: str) -> None:
+        """Put the functions of ours that the text calls into the module."""
+        self.helpers.update((h.__name__, h) for h in op.helpers if f"{h.__name__}(" in template)
 
     def _still_zero(self, atom: Atom, index: Index) -> bool:
         """Whether nothing has been written at the index of a buffer that began as zeros."""
@@ -236,8 +239,6 @@ class Lowering:
         return atom.type.dtype.kind in "fc"
 
     def _value(self, equation: Equation) -> ast.expr:
-        for helper in equation.op.helpers:
-            self.helpers[helper.__name__] = helper
         self.imports.update(equation.op.imports)
         atoms = list(equation.operands)
         for place in range(len(atoms)):  # one after the other: what is written for one decides what the next needs
@@ -248,6 +249,7 @@ class Lowering:
             moves = self._sign_moves(equation.operands[0])
             return _negative(operands[0]) if moves else ast.UnaryOp(ast.USub(), operands[0])
         template = equation.op.template(types, dict(equation.params))
+        self._keep_helpers(equation.op, template)
         if types and types[0].weak:  # a Python number has no methods
             template = template.rpartition(" || ")[2]
             template = f"np.asarray({{0}}){template[3:]}" if template.startswith("{0}.") else template

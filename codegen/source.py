@@ -7,7 +7,7 @@ import re
 import textwrap
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # astor names node classes that 3.12 deprecates
@@ -17,23 +17,20 @@ WIDTH = 110
 _WHOLE_IMAGINARY = re.compile(r"\b(\d+)\.0j\b")  # astor prints 1j as 1.0j
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A line of its own; an empty one is a blank line."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """A nested function with comments in its body."""
 
     header: str
-    body: Sequence[Item] = field(default_factory=tuple)
+    body: Sequence[Item] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verbatim:
+class Verbatim(NamedTuple):
     """Lines printed as they stand: a docstring."""
 
     text: str

@@ -20,10 +20,11 @@ import numpy as np
 from tapeless.ir.op import BY_CALLABLE, Nondifferentiable, Op
 from tapeless.ir.ops.compositions import COMPOSITIONS
 from tapeless.tracer.array import ArrayTracer
-from tapeless.tracer.functions import FUNCTIONS
+from tapeless.tracer.functions import FUNCTIONS, load_all
 from tapeless.tracer.interception import MAKERS, original_of
 from tapeless.tracer.refusals import REFUSED
 
+load_all()
 DIFFERENTIABLE, PLAIN, REFUSAL, ELSEWHERE = "differentiable", "not differentiable", "refused", "not about values"
 SCIPY = ("scipy.special", "scipy.linalg", "scipy.signal", "scipy.stats", "scipy.fft")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..runtime.calculus import jacobian
 from ..runtime.pullback import vjp
 from ..tracer.custom import custom_vjp
-from ..tracer.structure import flatten, unflatten
+from ..tracer.structure import Structure, flatten, rebuild, unflatten
 
 
 def implicit_function(solver: Callable[..., Any], residual: Callable[..., Any]) -> Any:
@@ -30,36 +30,47 @@ def implicit_function(solver: Callable[..., Any], residual: Callable[..., Any]) 
 
     def backward(kept: tuple[Any, tuple[Any, ...]], g: Any) -> tuple[Any, ...]:
         x, args = kept
-        places = [i for i, arg in enumerate(args) if is_moving(arg)]
+        moving, with_moving = split(args)
 
         def of_moving(x: Any, *moving: Any) -> Any:
-            return residual(x, *put(args, places, moving))
+            return residual(x, *with_moving(moving))
 
-        moving = [args[i] for i in places]
         slopes = jacobian(of_moving)(x, *moving)
         weights = np.linalg.solve(np.reshape(slopes, (x.size, x.size)).T, np.reshape(g, (x.size,)))
         _, pullback = vjp(of_moving, x, *moving)
-        found = pullback(np.reshape(weights, x.shape))[1:]
-        return tuple(put([None] * len(args), places, [_negated(d) for d in found]))
+        return cotangents(args, [-d for d in pullback(np.reshape(weights, x.shape))[1:]])
 
     solved.defvjp(forward, backward)
     return solved
 
 
-def is_moving(arg: Any) -> bool:
-    """Whether there is a derivative with respect to the argument: all arrays in it are of floats."""
-    leaves = flatten(arg)[0]
-    return bool(leaves) and all(np.result_type(leaf).kind in "fc" for leaf in leaves)
+def is_moving(leaf: Any) -> bool:
+    """Whether there is a derivative with respect to it."""
+    return np.result_type(leaf).kind in "fc"
 
 
-def put(values: Sequence[Any], places: Sequence[int], others: Sequence[Any]) -> list[Any]:
-    """The values with others in some places."""
-    found = list(values)
-    for place, other in zip(places, others, strict=True):
-        found[place] = other
-    return found
+def split(args: Sequence[Any]) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+    """The arrays of floats in the arguments, and the arguments with others in the places of these."""
+    leaves, structure = flatten(tuple(args))
+
+    def with_moving(moving: Sequence[Any]) -> Any:
+        others = iter(moving)
+        return unflatten(structure, iter([next(others) if is_moving(leaf) else leaf for leaf in leaves]))
+
+    return [leaf for leaf in leaves if is_moving(leaf)], with_moving
 
 
-def _negated(value: Any) -> Any:
-    leaves, structure = flatten(value)
-    return unflatten(structure, iter([-leaf for leaf in leaves]))
+def cotangents(args: Sequence[Any], found: Sequence[Any]) -> tuple[Any, ...]:
+    """What was found for the arrays of floats in the structure of the arguments, with None for the rest."""
+    given = iter(found)
+
+    def of(structure: Structure, leaves: Iterator[Any]) -> Any:
+        if structure.kind == "leaf":
+            return next(given) if is_moving(next(leaves)) else None
+        if structure.kind == "static":
+            return None
+        return rebuild(structure, [of(child, leaves) for child in structure.children])
+
+    leaves, structure = flatten(tuple(args))
+    found_for: tuple[Any, ...] = of(structure, iter(leaves))
+    return found_for

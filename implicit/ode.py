@@ -13,8 +13,7 @@ from ..runtime.api import stop_gradient
 from ..runtime.pullback import vjp
 from ..tracer.custom import custom_vjp
 from ..tracer.loops import scan, while_loop
-from ..tracer.structure import flatten, unflatten
-from .functions import is_moving, put
+from .functions import cotangents, split
 
 # Dormand and Prince 1980, table 2: 5th order, the last stage is the first one of the next step.
 _NODES = (1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
@@ -44,9 +43,10 @@ def odeint(
     nested structures. Steps are chosen so that the error of each is below atol + rtol * |y| (Hairer, Nørsett and
     Wanner, Solving Ordinary Differential Equations I, II.4); from where max_steps for one interval do not suffice, the
     result is nan. Gradients with respect to y0, t and args integrate the adjoint equation backwards (Pontryagin 1962;
-    Chen et al. 2018), to the same tolerances; nothing is kept but the result. TypeError for complex y0.
+    Chen et al. 2018), to the same tolerances; nothing is kept but the result. TypeError for complex y0, and where f
+    returns another shape or dtype than that of y.
     """
-    y0 = y0 if hasattr(y0, "__array_ufunc__") else np.asarray(y0, float)
+    y0 = np.asarray(y0) if hasattr(y0, "__array_ufunc__") else np.asarray(y0, float)
     if y0.dtype.kind != "f":
         raise TypeError(f"odeint takes y0 of real floats, not of {y0.dtype}: y0.astype(float), or the two parts of it")
     times = t if hasattr(t, "__array_ufunc__") else np.asarray(t)
@@ -80,7 +80,7 @@ def odeint(
 def _integrated(f: Callable[[Any, Any], Any], y: Any, start: Any, end: Any, options: tuple[float, float, int]) -> Any:
     """y at `end` from y at `start`. The steps are constants for derivatives."""
     rtol, atol, max_steps = options
-    slope = f(y, start)
+    slope = _slope(f(y, start), y)
 
     def size(error: Any, y: Any) -> Any:
         return np.sqrt(np.mean((error / (atol + rtol * np.abs(y))) ** 2)) if y.size else np.sum(y)
@@ -117,6 +117,20 @@ def _integrated(f: Callable[[Any, Any], Any], y: Any, start: Any, end: Any, opti
     return np.where(time == end, y, np.nan)
 
 
+def _slope(slope: Any, y: Any) -> Any:
+    """What f returns, held to the shape and dtype of y."""
+    if isinstance(slope, int | float) and y.shape == ():
+        return np.asarray(slope, y.dtype)
+    of_list = isinstance(slope, list | tuple)
+    if not of_list and np.shape(slope) == y.shape and np.result_type(slope) == y.dtype:
+        return slope
+    shown = type(slope).__name__ if of_list else f"{np.result_type(slope)} of shape {np.shape(slope)}"
+    raise TypeError(
+        f"f of odeint returns a {shown}, and y is {y.dtype} of shape {y.shape}: dy/dt has the shape and dtype of y, "
+        "np.stack([...]).astype(y.dtype)"
+    )
+
+
 def _weighted(weights: Sequence[float], slopes: Sequence[Any]) -> Any:
     return functools.reduce(operator.add, [w * k for w, k in zip(weights, slopes, strict=True) if w])
 
@@ -132,15 +146,14 @@ def _adjoint(
     f: Callable[..., Any], ys: Any, t: Any, args: Sequence[Any], g: Any, options: tuple[float, float, int]
 ) -> tuple[Any, ...]:
     """The cotangents of y0, t and args: d weights/dt = -weights df/dy, from the last time to the first."""
-    places = [i for i, arg in enumerate(args) if is_moving(arg)]
-    moving = [args[i] for i in places]
-    leaves, structure = flatten(moving)
+    moving, with_moving = split(args)
     shape, n = ys.shape[1:], ys[0].size
 
     def backwards(z: Any, time: Any) -> Any:
         y, weights = np.reshape(z[:n], shape), np.reshape(z[n : 2 * n], shape)
-        slope, pullback = vjp(lambda y, *moving: f(y, time, *put(args, places, moving)), y, *moving)
-        return np.concatenate([np.reshape(d, (-1,)) for d in (slope, *flatten(pullback(-weights))[0])])
+        slope, pullback = vjp(lambda y, *moving: f(y, time, *with_moving(moving)), y, *moving)
+        parts = [slope, *(part for d in pullback(-weights) for part in _reals(d))]
+        return np.concatenate([np.reshape(part, (-1,)).astype(z.dtype) for part in parts])
 
     def interval(carry: Any, x: Any) -> Any:
         weights, sums = carry
@@ -151,16 +164,22 @@ def _adjoint(
         z = _integrated(backwards, z, end, start, options)
         return (z[n : 2 * n], z[2 * n :]), dend
 
-    count = sum(int(np.prod(np.shape(leaf))) for leaf in leaves)
+    count = sum(np.size(part) for one in moving for part in _reals(one))
     zeros = np.zeros(n, ys.dtype), np.zeros(count, ys.dtype)
-    values, cotangents, ends, starts = ys[1:], g[1:], t[1:], t[:-1]
-    (weights, sums), dt = scan(interval, zeros, (values, cotangents, ends, starts), reverse=True)
+    values, of_values, ends, starts = ys[1:], g[1:], t[1:], t[:-1]
+    (weights, sums), dt = scan(interval, zeros, (values, of_values, ends, starts), reverse=True)
     weights = np.reshape(weights, shape)
     first = -np.sum(weights * f(ys[0], t[0], *args))
-    parts, place = [], 0
-    for leaf in leaves:
-        size = int(np.prod(np.shape(leaf)))
-        parts.append(np.reshape(sums[place : place + size], np.shape(leaf)).astype(np.result_type(leaf)))
-        place += size
-    found = put([None] * len(args), places, unflatten(structure, iter(parts)))
-    return weights + g[0], np.concatenate([np.reshape(first, (1,)), dt]), *found
+    found, place = [], 0
+    for one in moving:
+        parts = []
+        for part in _reals(one):
+            parts.append(np.reshape(sums[place : place + np.size(part)], np.shape(part)))
+            place += np.size(part)
+        found.append((parts[0] + 1j * parts[1] if len(parts) > 1 else parts[0]).astype(np.result_type(one)))
+    return weights + g[0], np.concatenate([np.reshape(first, (1,)), dt]), *cotangents(args, found)
+
+
+def _reals(x: Any) -> list[Any]:
+    """A real array, or the two parts of a complex one."""
+    return [np.real(x), np.imag(x)] if np.result_type(x).kind == "c" else [x]

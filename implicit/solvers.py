@@ -75,5 +75,6 @@ def fixed_point(f: Callable[..., Any], x0: Any, *args: Any, tol: float = 1e-10, 
 
 
 def _array(x: Any) -> Any:
-    """A list or a number as an array; what is traced is one."""
-    return x if hasattr(x, "__array_ufunc__") else np.asarray(x, float)
+    """A list, a number or integers as an array of floats; what is traced is one."""
+    x = x if hasattr(x, "__array_ufunc__") else np.asarray(x, float)
+    return x if x.dtype.kind in "fc" else x.astype(float)

@@ -138,6 +138,7 @@ class Builder:
         self.level = 0
         self.transposed: set[int] = set()  # the levels of reverse passes that were only made to be transposed again
         self.removed: set[Var] = set()  # what stood for one example until the batch took its place
+        self.shared: set[Atom] = set()  # when a program is written again: what more than one of its steps reads
         self._numbers: dict[Any, tuple[Var, ...]] = {}
         self._rules = rules or {}
         self._divided: set[Atom] | None = None  # in a reverse pass: what the function itself divides by

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .builder import Builder, Value
 from .ops.elementwise import conjugate, where
 from .ops.reduction import reduced_size, restore_dims, sum_
-from .program import Equation
+from .program import Equation, Literal, Var
 from .types import Shape, normalize_axes
 
 Match = tuple[Value, Callable[[Value], Value]]
@@ -87,8 +87,48 @@ def _before_shift(builder: Builder, z: Value, axes: tuple[int, ...]) -> Value:
     if shifted is None:
         return z
     u, m = (Value(builder, o) for o in shifted.operands)
-    constant = m.ndim == 0 or m.shape == _aligned(z.shape, axes)
-    return u if constant and u.shape == z.shape and u.type == z.type else z
+    constant = m.ndim == 0 or _in_all_dims(m, z.ndim) == _aligned(z.shape, axes)
+    return u if constant and u.type == z.type else z
+
+
+def _in_all_dims(x: Value, ndim: int) -> Shape:
+    """The shape as it broadcasts beside others of that many dimensions."""
+    return (1,) * (ndim - x.ndim) + x.shape
+
+
+def log_sum_exp(builder: Builder, equation: Equation) -> Match | None:
+    """log(sum(exp(z - m))) + m for any m constant along the axes, a maximum as a rule: dz = g softmax(z), dm = 0."""
+    a, b = (Value(builder, o) for o in equation.operands)
+    return _shifted_log(builder, equation, a, b) or _shifted_log(builder, equation, b, a)
+
+
+def _shifted_log(builder: Builder, equation: Equation, logarithm: Value, added: Value) -> Match | None:
+    """`log_sum_exp` where the logarithm is the first and the shift the second of the two."""
+    log = builder.definition(logarithm, "log")
+    total = builder.definition(Value(builder, log.operands[0]), "sum") if log is not None else None
+    exponential = builder.definition(Value(builder, total.operands[0]), "exp") if total is not None else None
+    if total is None or exponential is None or exponential.out.type.dtype.kind != "f":
+        return None
+    p, mass = Value(builder, exponential.out), Value(builder, total.out)
+    difference = builder.definition(Value(builder, exponential.operands[0]), "subtract")
+    if difference is None or equation.out.type != mass.type:
+        return None
+    z, m = (Value(builder, o) for o in difference.operands)
+    axes, keepdims = normalize_axes(total.params["axis"], p.ndim), total.params["keepdims"]
+    if m.ndim and (_in_all_dims(m, p.ndim) != _aligned(p.shape, axes) or added.shape != mass.shape):
+        return None
+    if z.type != p.type or _without_dims(builder, m) is not _without_dims(builder, added):
+        return None
+    return z, lambda g: restore_dims(g / mass, z.ndim, axes, keepdims) * p
+
+
+def _without_dims(builder: Builder, x: Value) -> Var | Literal:
+    """The atom with the elements of x, of which dimensions of length 1 were added or taken away."""
+    made = builder.definition(x)
+    while made is not None and made.op.name in ("expand_dims", "squeeze", "reshape"):
+        x = Value(builder, made.operands[0])
+        made = builder.definition(x)
+    return x.atom
 
 
 def euclidean_norm(builder: Builder, equation: Equation) -> Match | None:
@@ -206,8 +246,9 @@ def squared_modulus(builder: Builder, equation: Equation) -> Match | None:
 
 
 Composite = Callable[[Builder, Equation], Match | None]
-POINTWISE: tuple[Composite, ...] = (squared_modulus,)  # their rules take a cotangent that merely broadcasts
+POINTWISE: tuple[Composite, ...] = (squared_modulus, log_sum_exp)  # their rules take a cotangent that merely broadcasts
 COMPOSITES: dict[str, tuple[Composite, ...]] = {
+    "add": (log_sum_exp,),
     "divide": (softmax, logistic),
     "subtract": (log_softmax,),
     "sqrt": (euclidean_norm,),

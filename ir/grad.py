@@ -10,7 +10,7 @@ import numpy as np
 from .builder import Builder, Value
 from .composites import COMPOSITES, POINTWISE
 from .op import Masked, Nondifferentiable, Refused
-from .ops.elementwise import astype, bitwise_or, real, where
+from .ops.elementwise import astype, bitwise_or, opposite, real, where
 from .ops.reduction import sum_
 from .ops.shape import broadcast_to, expand_dims, filled
 from .program import Equation, Literal, Var
@@ -248,9 +248,15 @@ class _Reverse:
 
     def _sum(self, one: Cotangent, other: Cotangent, var: Var) -> Cotangent:
         """Both cotangents of a variable; a mask goes on if each has one and steps behind it may be infinite."""
+        if var.type.shape[:1] == (-1,):
+            from .ops.loops import sum_of_rounds
+
+            return Cotangent(sum_of_rounds(one.materialize(var.type), other.materialize(var.type)))
         if one.mask is not None and other.mask is not None:
             if one.mask.atom is other.mask.atom:
                 return Cotangent(one.value + other.value, one.mask)
+            if opposite(one.mask, other.mask):  # the two branches of one choice
+                return Cotangent(one.materialize(var.type) + other.materialize(var.type))
             if not self._is_tame(var):
                 total = one.materialize(var.type) + other.materialize(var.type)
                 return Cotangent(total, bitwise_or(one.mask, other.mask))

@@ -41,6 +41,18 @@ class Masked:
     mask: Value
 
 
+def _parameters(infer: TypeRule) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """The operands and the keywords of a type rule, a plain function, and whether it takes any number of operands.
+
+    inspect.signature says the same in ten times as long, and there are hundreds of operations to import.
+    """
+    code = infer.__code__
+    names, positional = code.co_varnames, code.co_argcount
+    end = positional + code.co_kwonlyargcount
+    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    return names[:positional] + names[end : end + variadic], names[positional:end], variadic
+
+
 @dataclass(eq=False)
 class Op:
     """One operation.
@@ -77,12 +89,8 @@ class Op:
     variadic: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        parameters = inspect.signature(self.infer).parameters.values()
-        static = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-        self.keywords = tuple(p.name for p in static)
-        self.defaults = {p.name: p.default for p in static if p.default is not p.empty}
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.operand_names = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.operand_names, self.keywords, self.variadic = _parameters(self.infer)
+        self.defaults = self.infer.__kwdefaults__ or {}
 
     def vjp(self, *rules: Vjp | Refused | None) -> Any:
         """Register the adjoint: one function for all operands (also as a decorator), or one for each operand.
@@ -128,7 +136,18 @@ class Op:
         return f"<op {self.name}>"
 
 
-BY_NAME: dict[str, Op] = {}
+class _ByName(dict[str, Op]):
+    def __missing__(self, name: str) -> Op:
+        """An operation of a family that has not been imported yet."""
+        from .ops import load_all
+
+        load_all()
+        if name not in self:
+            raise KeyError(name)
+        return self[name]
+
+
+BY_NAME: dict[str, Op] = _ByName()
 
 
 class _ByCallable(dict[Any, Op]):
@@ -172,7 +191,7 @@ def op(*keys: Callable[..., Any], name: str | None = None, fun: Any = None, **fi
         called = name or keys[0].__name__
         python = fields.pop("python", None)
         if python is None:
-            names = [p for p in inspect.signature(infer).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+            names, _, _ = _parameters(infer)
             python = f"np.{called}({', '.join(f'{{{i}}}' for i in range(len(names)))})"
         return register(Op(called, meaning, infer, python, **fields), *keys)
 

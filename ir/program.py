@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .types import ArrayType
 
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from .op import Op
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The place in the user's source that an equation answers."""
 
     file: str

@@ -10,8 +10,11 @@ import numpy as np
 
 from .indexing import Slice, Slot
 from .op import BY_NAME
+from .ops import load_all
 from .program import Atom, Equation, Literal, Origin, Program, Var
 from .types import DTYPES, ArrayType, dtype_name, parse_type, type_of
+
+load_all()  # a name of any operation is taken, and means it
 
 
 class Names:

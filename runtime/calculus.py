@@ -8,17 +8,15 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from ..tracer.array import lift, wrap
 from ..tracer.errors import GradientError, explain
 from ..tracer.generics import P, R
 from ..tracer.site import called_at
-from ..tracer.structure import flatten, unflatten
 from ..tracer.trace import Trace
-from .asking import a_function, frozen, one_number
+from .asking import a_function, frozen
 from .binding import bind, signature_of
 from .compilation import Request
 from .derivatives import jacobian_in_trace
-from .forward_mode import jvp_in_trace, ones
+from .forward_mode import jvp_in_trace
 from .gradient import Decorator, GradientFunction, PairDecorator
 from .mapping import Axes, passed, signature_without_defaults, vmap_in_trace
 from .nested import pullback_in_trace
@@ -121,71 +119,122 @@ def _jacobian(
     return TransformedFunction(fun, kind, run, partial(_jacobian, **options))  # type: ignore[arg-type]
 
 
-def _made(make: Callable[..., Any], fun: Function | None, asked: str) -> Any:
+def chosen(argnums: Argnums, argnum: int | None) -> Argnums:
+    """Which arguments are meant, by either name of the keyword."""
+    return argnums if argnum is None else argnum
+
+
+def made_of(make: Callable[..., Any], fun: Function | None, asked: str) -> Any:
     """Also as a decorator with options. TypeError for what is no function; `asked` is the public one that got it."""
     return (lambda f: make(a_function(f, asked))) if fun is None else make(a_function(fun, asked))
 
 
 @overload
-def jacobian(fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> GradientFunction[P, Any]: ...
+def jacobian(
+    fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> GradientFunction[P, Any]: ...
 
 
 @overload
-def jacobian(fun: None = None, argnums: Argnums = 0, has_aux: bool = False) -> Decorator: ...
+def jacobian(
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Decorator: ...
 
 
-def jacobian(fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def jacobian(
+    fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Any:
     """The jacobian, an array of shape out.shape + in.shape, by forward or reverse mode, whichever needs fewer passes.
 
     Results and arguments may be structures: the result then has the structure of the arguments inside that of the
     results. Complex to complex it is the derivative of a holomorphic function. Raises as `grad` does.
     """
-    options = {"mode": "auto", "argnums": argnums, "has_aux": has_aux, "with_value": False, "kind": "jacobian"}
-    return _made(partial(_jacobian, **options), fun, "jacobian")  # type: ignore[arg-type]
+    options = {
+        "mode": "auto",
+        "argnums": chosen(argnums, argnum),
+        "has_aux": has_aux,
+        "with_value": False,
+        "kind": "jacobian",
+    }
+    return made_of(partial(_jacobian, **options), fun, "jacobian")  # type: ignore[arg-type]
 
 
 @overload
-def jacrev(fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> GradientFunction[P, Any]: ...
+def jacrev(
+    fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> GradientFunction[P, Any]: ...
 
 
 @overload
-def jacrev(fun: None = None, argnums: Argnums = 0, has_aux: bool = False) -> Decorator: ...
+def jacrev(
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Decorator: ...
 
 
-def jacrev(fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def jacrev(
+    fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Any:
     """As `jacobian`, by reverse mode: one pass for each element of the results."""
-    options = {"mode": "rev", "argnums": argnums, "has_aux": has_aux, "with_value": False, "kind": "jacobian"}
-    return _made(partial(_jacobian, **options), fun, "jacrev")  # type: ignore[arg-type]
+    options = {
+        "mode": "rev",
+        "argnums": chosen(argnums, argnum),
+        "has_aux": has_aux,
+        "with_value": False,
+        "kind": "jacobian",
+    }
+    return made_of(partial(_jacobian, **options), fun, "jacrev")  # type: ignore[arg-type]
 
 
 @overload
-def jacfwd(fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> GradientFunction[P, Any]: ...
+def jacfwd(
+    fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> GradientFunction[P, Any]: ...
 
 
 @overload
-def jacfwd(fun: None = None, argnums: Argnums = 0, has_aux: bool = False) -> Decorator: ...
+def jacfwd(
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Decorator: ...
 
 
-def jacfwd(fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def jacfwd(
+    fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Any:
     """As `jacobian`, by forward mode: one pass for each element of the arguments."""
-    options = {"mode": "fwd", "argnums": argnums, "has_aux": has_aux, "with_value": False, "kind": "jacobian"}
-    return _made(partial(_jacobian, **options), fun, "jacfwd")  # type: ignore[arg-type]
+    options = {
+        "mode": "fwd",
+        "argnums": chosen(argnums, argnum),
+        "has_aux": has_aux,
+        "with_value": False,
+        "kind": "jacobian",
+    }
+    return made_of(partial(_jacobian, **options), fun, "jacfwd")  # type: ignore[arg-type]
 
 
 @overload
 def value_and_jacobian(
-    fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False
+    fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
 ) -> GradientFunction[P, tuple[Any, Any]]: ...
 
 
 @overload
-def value_and_jacobian(fun: None = None, argnums: Argnums = 0, has_aux: bool = False) -> PairDecorator: ...
+def value_and_jacobian(
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> PairDecorator: ...
 
 
-def value_and_jacobian(fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def value_and_jacobian(
+    fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Any:
     """As `jacobian`, but returns (value, jacobian); with has_aux ((value, aux), jacobian)."""
-    options = {"mode": "auto", "argnums": argnums, "has_aux": has_aux, "with_value": True, "kind": "value_and_jacobian"}
-    return _made(partial(_jacobian, **options), fun, "value_and_jacobian")  # type: ignore[arg-type]
+    options = {
+        "mode": "auto",
+        "argnums": chosen(argnums, argnum),
+        "has_aux": has_aux,
+        "with_value": True,
+        "kind": "value_and_jacobian",
+    }
+    return made_of(partial(_jacobian, **options), fun, "value_and_jacobian")  # type: ignore[arg-type]
 
 
 def _hessian(fun: Function, argnums: Argnums, has_aux: bool) -> TransformedFunction:
@@ -200,19 +249,25 @@ def _hessian(fun: Function, argnums: Argnums, has_aux: bool) -> TransformedFunct
 
 
 @overload
-def hessian(fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False) -> GradientFunction[P, Any]: ...
+def hessian(
+    fun: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> GradientFunction[P, Any]: ...
 
 
 @overload
-def hessian(fun: None = None, argnums: Argnums = 0, has_aux: bool = False) -> Decorator: ...
+def hessian(
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Decorator: ...
 
 
-def hessian(fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def hessian(
+    fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> Any:
     """The matrix of second derivatives, of shape out.shape + in.shape + in.shape: forward over reverse mode.
 
     Of a structure, that structure of that structure. Raises as `grad` does.
     """
-    return _made(partial(_hessian, argnums=argnums, has_aux=has_aux), fun, "hessian")
+    return made_of(partial(_hessian, argnums=chosen(argnums, argnum), has_aux=has_aux), fun, "hessian")
 
 
 # ------------------------------------------------------------------------------------------------ products with vectors
@@ -231,21 +286,23 @@ def _hvp(fun: Function, argnums: Argnums, has_aux: bool) -> VectorProduct:
 
 
 @overload
-def hvp(fun: Function, argnums: Argnums = 0, has_aux: bool = False) -> GradientFunction[..., Any]: ...
+def hvp(
+    fun: Function, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
+) -> GradientFunction[..., Any]: ...
 
 
 @overload
 def hvp(
-    fun: None = None, argnums: Argnums = 0, has_aux: bool = False
+    fun: None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
 ) -> Callable[[Function], GradientFunction[..., Any]]: ...
 
 
-def hvp(fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False) -> Any:
+def hvp(fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None) -> Any:
     """hvp(fun)(*args, v): the hessian of a function that returns one number, times v, at a few times fun's cost.
 
     v has the structure of the argument; with several argnums it is a tuple. Raises as `grad` does.
     """
-    return _made(partial(_hvp, argnums=argnums, has_aux=has_aux), fun, "hvp")
+    return made_of(partial(_hvp, argnums=chosen(argnums, argnum), has_aux=has_aux), fun, "hvp")
 
 
 hessian_vector_product = hvp
@@ -255,137 +312,63 @@ def _half_square(y: Any) -> Any:
     return 0.5 * np.sum(y * y)
 
 
-def _ggnvp(fun: Function, loss: Function, argnums: Argnums) -> VectorProduct:
+def _ggnvp(fun: Function, loss: Function, argnums: Argnums, has_aux: bool) -> VectorProduct:
     wanted = frozen(argnums)
-    request = Request(fun, wanted if isinstance(wanted, tuple) else (wanted,))
+    request = Request(fun, wanted if isinstance(wanted, tuple) else (wanted,), has_aux)
     outer = _hvp(loss, 0, False)
 
     def run(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any], vector: Any) -> Any:
         parameters = bind(signature_of(fun), args, kwargs)
         tangents = vector if isinstance(wanted, tuple) else (vector,)
-        out, out_dot = jvp_in_trace(trace, request, parameters, tangents)
+        out, out_dot, *aux = jvp_in_trace(trace, request, parameters, tangents)
         curved = outer(out, out_dot)
-        _, pullback = pullback_in_trace(trace, request, parameters)
-        found = pullback(curved)
-        return found if isinstance(wanted, tuple) else found[0]
+        pulled = pullback_in_trace(trace, request, parameters)[1](curved)
+        return with_aux(pulled if isinstance(wanted, tuple) else pulled[0], aux)
 
-    return VectorProduct(fun, "ggnvp", run, partial(_ggnvp, loss=loss, argnums=argnums))
+    return VectorProduct(fun, "ggnvp", run, partial(_ggnvp, loss=loss, argnums=argnums, has_aux=has_aux))
 
 
-@overload
-def ggnvp(fun: Function, loss: Function = _half_square, argnums: Argnums = 0) -> GradientFunction[..., Any]: ...
+def with_aux(found: Any, aux: Sequence[Any]) -> Any:
+    """A derivative, and behind it what came along."""
+    return (found, *aux) if aux else found
 
 
 @overload
 def ggnvp(
-    fun: None = None, loss: Function = _half_square, argnums: Argnums = 0
+    fun: Function,
+    loss: Function = _half_square,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+) -> GradientFunction[..., Any]: ...
+
+
+@overload
+def ggnvp(
+    fun: None = None,
+    loss: Function = _half_square,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
 ) -> Callable[[Function], GradientFunction[..., Any]]: ...
 
 
-def ggnvp(fun: Function | None = None, loss: Function = _half_square, argnums: Argnums = 0) -> Any:
+def ggnvp(
+    fun: Function | None = None,
+    loss: Function = _half_square,
+    argnums: Argnums = 0,
+    has_aux: bool = False,
+    *,
+    argnum: int | None = None,
+) -> Any:
     """ggnvp(fun, loss)(*args, v) = J.T H J v: the generalized Gauss-Newton matrix times v.
 
     J is the jacobian of fun, H the hessian of loss at fun(*args); loss returns one number, by default half the sum of
     squares, for which H is the identity (Schraudolph 2002).
     """
-    return _made(partial(_ggnvp, loss=loss, argnums=argnums), fun, "ggnvp")
-
-
-# ------------------------------------------------------------------------------------------------------ one number each
-
-
-def _pulled_ones(fun: Function, argnums: Argnums) -> TransformedFunction:
-    wanted = frozen(argnums)
-    request = Request(fun, wanted if isinstance(wanted, tuple) else (wanted,))
-
-    def run(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        out, pullback = pullback_in_trace(trace, request, bind(signature_of(fun), args, kwargs))
-        leaves, structure = flatten(out)
-        found = pullback(unflatten(structure, iter([wrap(trace, ones(lift(trace, leaf))) for leaf in leaves])))
-        return found if isinstance(wanted, tuple) else found[0]
-
-    return TransformedFunction(fun, "elementwise_grad", run, partial(_pulled_ones, argnums=argnums))
-
-
-def _holomorphic_grad(fun: Function, argnums: Argnums) -> TransformedFunction:
-    request = Request(fun, frozen(argnums))
-
-    def run(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        out, found, _ = jacobian_in_trace(trace, request, bind(signature_of(fun), args, kwargs), "auto")
-        _check_one_complex(trace, flatten(out)[0])
-        return found
-
-    return TransformedFunction(fun, "holomorphic_grad", run, partial(_holomorphic_grad, argnums=argnums))
-
-
-def _check_one_complex(trace: Trace, leaves: list[Any]) -> None:
-    values = [lift(trace, leaf) for leaf in leaves]
-    if len(values) != 1 or values[0].shape or values[0].dtype.kind != "c":
-        raise GradientError(
-            explain(
-                "holomorphic_grad needs a function that returns one complex number",
-                trace.origin(),
-                "grad(f), of a function that returns one real number",
-                "outputs",
-            )
-        )
-
-
-@overload
-def elementwise_grad(fun: Callable[P, Any], argnums: Argnums = 0) -> GradientFunction[P, Any]: ...
-
-
-@overload
-def elementwise_grad(fun: None = None, argnums: Argnums = 0) -> Decorator: ...
-
-
-def elementwise_grad(fun: Function | None = None, argnums: Argnums = 0) -> Any:
-    """The derivative of each element of the result by the same element of the argument, for functions that work element
-    by element; in general the sum of the jacobian's rows."""
-    return _made(partial(_pulled_ones, argnums=argnums), fun, "elementwise_grad")
-
-
-@overload
-def holomorphic_grad(fun: Callable[P, Any], argnums: Argnums = 0) -> GradientFunction[P, Any]: ...
-
-
-@overload
-def holomorphic_grad(fun: None = None, argnums: Argnums = 0) -> Decorator: ...
-
-
-def holomorphic_grad(fun: Function | None = None, argnums: Argnums = 0) -> Any:
-    """The complex derivative f'(z) of a function that returns one complex number.
-
-    Raises as `grad` does, and GradientError for a function that is not holomorphic.
-    """
-    return _made(partial(_holomorphic_grad, argnums=argnums), fun, "holomorphic_grad")
-
-
-def _deriv(fun: Function, argnum: int) -> TransformedFunction:
-    request = Request(fun, (one_number(argnum),))
-
-    def run(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return jvp_in_trace(trace, request, bind(signature_of(fun), args, kwargs), None)[1]
-
-    return TransformedFunction(fun, "deriv", run, partial(_deriv, argnum=argnum))
-
-
-@overload
-def deriv(fun: Callable[P, Any], argnum: int = 0) -> GradientFunction[P, Any]: ...
-
-
-@overload
-def deriv(fun: None = None, argnum: int = 0) -> Decorator: ...
-
-
-def deriv(fun: Function | None = None, argnum: int = 0) -> Any:
-    """The derivative of fun along ones, by forward mode: f'(x) for a number x, with results of any shape."""
-    return _made(partial(_deriv, argnum=argnum), fun, "deriv")
-
-
-def grad_named(fun: Callable[P, Any], argname: str) -> GradientFunction[P, Any]:
-    """The gradient with respect to the argument of this name."""
-    return GradientFunction(Request(fun, argname))
+    return made_of(partial(_ggnvp, loss=loss, argnums=chosen(argnums, argnum), has_aux=has_aux), fun, "ggnvp")
 
 
 # -------------------------------------------------------------------------------------------------------------- batches
@@ -398,7 +381,9 @@ def _vmap(fun: Function, in_axes: Axes, out_axes: Axes) -> TransformedFunction:
         return vmap_in_trace(trace, fun, *passed(own, args, kwargs), in_axes, out_axes)
 
     make = partial(_vmap, in_axes=in_axes, out_axes=out_axes)
-    return TransformedFunction(fun, "vmap", run, make, signature_without_defaults(own))
+    function = TransformedFunction(fun, "vmap", run, make, signature_without_defaults(own))
+    function.__signature__ = own
+    return function
 
 
 @overload
@@ -420,4 +405,4 @@ def vmap(fun: Function | None = None, in_axes: Axes = 0, out_axes: Axes = 0) -> 
     Raises ValueError for axes and lengths that do not fit, UnsupportedError (a NotImplementedError)
     for an operation that cannot be batched, TracingError for a branch that differs between examples.
     """
-    return _made(partial(_vmap, in_axes=in_axes, out_axes=out_axes), fun, "vmap")
+    return made_of(partial(_vmap, in_axes=in_axes, out_axes=out_axes), fun, "vmap")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..codegen.module import Generated, Signature, generate
 from ..ir.builder import Builder, Value
+from ..ir.forward import tangent_name
 from ..ir.grad import NotDifferentiable, backward, cotangent_name, match_dtype, spread
 from ..ir.ops.elementwise import astype, python_number
 from ..ir.ops.shape import as_array, filled, reshape
@@ -164,14 +165,15 @@ def compile_request(
 ) -> Stages:
     """Trace, differentiate, optimize, print and load. Raises what the function raises, or a TapelessError."""
     recording = record(request.function, parameters, abstract)
-    wanted = targets(request, parameters, recording.arguments) if request.kind in PROGRAMS else []
+    wanted = targets(request, parameters, recording.arguments) if request.kind in DIFFERENTIATED else []
     for argument in recording.arguments:
         check_keys(argument.structure, argument.name)
     check_keys(recording.result_structure, "the result")
-    parts = PROGRAMS.get(request.kind, transformed_program)(request, recording, wanted)
+    parts = _program_of(request.kind)(request, recording, wanted)
     early = len(recording.results) if parts.closure else 0
     ordered = sink_slopes(optimize(parts.adjoint), parts.slopes)
-    optimized = copy_shared_outputs(ordered, early, 1 if parts.last is None else parts.last)
+    last = 1 if parts.last is None else parts.last
+    optimized = copy_shared_outputs(ordered, early, last, request.kind in DIFFERENTIATED)
     leaves = [path for a in recording.arguments for path, _ in a.structure.paths(a.name)]
     checks = static_checks(recording.arguments)
     described = describe(request, recording, wanted, parts.returned)
@@ -180,7 +182,7 @@ def compile_request(
     apart = [(leaves[i], [other for other, _ in arrays if other != leaves[i]]) for i in written(optimized)]
     alone = (arrays, apart) if abstract else ()  # a module has no cache and no caller that checks these
     shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, *alone)
-    if request.kind not in PROGRAMS:
+    if request.kind not in DIFFERENTIATED:
         shape = dataclasses.replace(shape, headings=_headings(optimized, bool(parts.slopes)))
     debug = (request.debug or recording.trace.debug) is not None and not abstract
     generated = generate(optimized, shape, recording.origin.file, parts.cotangents, parts.last, debug)
@@ -248,7 +250,7 @@ def pullback_program(request: Request, recording: Recording, wanted: list[Target
     gradients = differentiate(builder, list(zip(found.results, cotangents, strict=True)), wanted)
     adjoint = builder.program(request.name, [*recording.results, *gradients], recording.origin)
     count = len(found.results)
-    shown, place = structure_text(recording.result_structure, "out", 0, gradients=False)
+    shown, place = structure_text(recording.result_structure, "out", 0, gradients=False, made=instances(recording))
     parts = []
     for target in wanted:
         part, place = structure_text(target.structure, target.path, place)
@@ -279,14 +281,24 @@ def transformed_program(request: Request, recording: Recording, wanted: list[Tar
     builder = recording.trace.builder
     trace = builder.program(request.name, recording.results, recording.origin)
     write_back(recording)
+    if request.kind == "jvp":
+        _name_results(recording)
     for output in recording.results:
         if isinstance(output.atom, Var) and not output.atom.name:
             output.atom.name = _NOUN.get(request.kind, "")
     adjoint = builder.program(request.name, recording.results, recording.origin)
-    made = {kind: path for a in recording.arguments for kind, path in _container_types(a.structure, a.name)}
-    result, _ = structure_text(recording.result_structure, "out", 0, gradients=False, made=made)
+    result, _ = structure_text(recording.result_structure, "out", 0, gradients=False, made=instances(recording))
     returned = ", ".join(type_text(r.type) for r in recording.results)
     return Parts(trace, adjoint, result, returned, slopes=frozenset(builder.transposed))
+
+
+def _name_results(recording: Recording) -> None:
+    """What a function returns without giving it a name is out, its tangent out_dot."""
+    count = recording.result_structure.children[0].leaf_count
+    for output, moved in zip(recording.results[:count], recording.results[count:], strict=False):
+        for value, name in ((output, "out"), (moved, tangent_name("out"))):
+            if isinstance(value.atom, Var) and not value.atom.name:
+                value.atom.name = name
 
 
 def _headings(program: Program, tangents: bool) -> tuple[tuple[int, str], ...]:
@@ -301,6 +313,11 @@ def _headings(program: Program, tangents: bool) -> tuple[tuple[int, str], ...]:
     return tuple(names.items())
 
 
+def instances(recording: Recording) -> dict[type, str]:
+    """For the user's classes that the arguments are made of an expression that reaches an instance."""
+    return {kind: path for a in recording.arguments for kind, path in _container_types(a.structure, a.name)}
+
+
 def _container_types(structure: Structure, path: str) -> Iterator[tuple[type, str]]:
     """Every class of the user's in a structure, and an expression that reaches an instance."""
     attribute = structure.kind in ("namedtuple", "dataclass")
@@ -310,10 +327,16 @@ def _container_types(structure: Structure, path: str) -> Iterator[tuple[type, st
         yield from _container_types(child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]")
 
 
-PROGRAMS: dict[str, Callable[[Request, Recording, list[Target]], Parts]] = {
-    "grad": gradient_program,
-    "vjp": pullback_program,
-}
+DIFFERENTIATED = ("grad", "vjp", "linearize")  # kinds whose derivative is taken here, of the function as it was traced
+
+
+def _program_of(kind: str) -> Callable[[Request, Recording, list[Target]], Parts]:
+    """What makes the program of a kind."""
+    if kind == "linearize":
+        from .forward_mode import linear_program
+
+        return linear_program
+    return {"grad": gradient_program, "vjp": pullback_program}.get(kind, transformed_program)
 
 
 def _gradient_types(request: Request, wanted: list[Target]) -> str:

@@ -157,6 +157,8 @@ class Watch:
 
     def _cause(self, step: Step, value: Any, operands: Sequence[Any]) -> Cause:
         """Why an operation's result is not finite: by itself, or because an operand was not."""
+        if isinstance(value, tuple) and (seen := [leaf for leaf in _leaves(value) if id(leaf) in self.known]):
+            return self._inherited(seen, step)  # what a function of the text returns, and has made inside
         bad = [operand for operand in operands if not _finite(operand)]
         fresh = _fresh(value, operands) if step.elementwise else None
         written = all(text for operand, text in zip(operands, step.literal, strict=True) if not _finite(operand))

@@ -145,7 +145,7 @@ def _by_columns(
                 columns.append([_reshaped(b, (*x.shape, *y.shape)) for b, y in zip(batched, results, strict=True)])
             else:
                 columns.append([_upright(b, y, x) for b, y in zip(batched, results, strict=True)])
-    return columns if symmetric else [list(row) for row in zip(*columns, strict=True)]
+    return columns if symmetric else [[column[i] for column in columns] for i in range(len(results))]
 
 
 def _pulled(builder: Builder, y: Value, wanted: list[Target], cotangent: Value) -> list[Value]:
@@ -186,7 +186,7 @@ def _on_top_of(builder: Builder, base: int) -> Iterator[None]:
     since, transposed = len(builder.equations), set(builder.transposed)
     yield
     slopes = builder.transposed - transposed
-    written = {e.level for e in builder.equations[since:]}
+    written = slopes | {e.level for e in builder.equations[since:]}
     builder.relevel(since, {level: base + 1 + (bool(slopes) and level not in slopes) for level in written})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from .compilation import Stages
 _SHOWN = 4  # paths of which it is told why a call missed them
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(NamedTuple):
     """A guard that a call did not pass, and the value that it met."""
 
     guard: Equation
@@ -98,8 +97,7 @@ def locate(error: Exception, stages: Stages, parameters: Parameters) -> None:
             return
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(NamedTuple):
     """One call that a path was compiled for."""
 
     arguments: str

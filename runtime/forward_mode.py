@@ -23,12 +23,12 @@ from ..tracer.trace import ACTIVE, Trace
 from .asking import a_function
 from .binding import Parameters, bind, signature_of
 from .compilation import (
-    PROGRAMS,
     Parts,
     Request,
     check_nothing_written,
     explained,
     finish,
+    instances,
     structure_text,
     type_text,
 )
@@ -118,14 +118,12 @@ def linear_program(request: Request, recording: Recording, wanted: list[Target])
     tangents = [builder.input(v.type, tangent_name(getattr(v.atom, "name", "") or "x")) for v in primals]
     moved = tangents_along(trace, found.results, primals, tangents)
     adjoint = builder.program(request.name, [*recording.results, *moved], recording.origin)
-    shown, place = structure_text(recording.result_structure, "out", 0, gradients=False)
-    pushed, _ = structure_text(found.structure, "out", place, gradients=False)
+    made = instances(recording)
+    shown, place = structure_text(recording.result_structure, "out", 0, gradients=False, made=made)
+    pushed, _ = structure_text(found.structure, "out", place, gradients=False, made=made)
     returned = f"{', '.join(type_text(r.type) for r in recording.results)}, pushforward"
     last = max(builder.transposed) + 1
     return Parts(traced, adjoint, shown, returned, ("pushforward", pushed), len(tangents), last)
-
-
-PROGRAMS["linearize"] = linear_program
 
 
 class LinearMap:

@@ -18,9 +18,7 @@ from ..tracer.trace import ACTIVE
 from .asking import a_function, frozen
 from .binding import Parameters, bind, call_key, raw_key, signature_of
 from .compilation import Request, Stages, compile_request
-from .debugging import check_debug
 from .explanation import Path, Traced, explanation, locate, traced
-from .nested import gradient_in_trace
 from .overlap import check_overlap, written
 from .wrapping import Wrapping
 
@@ -90,6 +88,8 @@ class GradientFunction(Wrapping, Generic[P, R]):
         self._signature = signature_of(self._request.function)  # whose defaults may have been replaced
         parameters = self._bind(args, kwargs)
         if trace is not None:
+            from .nested import gradient_in_trace
+
             return gradient_in_trace(trace, self._request, parameters)
         path = self._compile(parameters, tried)
         if path.writes:
@@ -267,7 +267,10 @@ def differentiated(
 ) -> Any:
     """The common part of grad and value_and_grad: also as a decorator with arguments."""
     wanted = frozen(argnums if argnum is None else argnum)
-    check_debug(debug)
+    if debug is not None:
+        from .debugging import check_debug
+
+        check_debug(debug)
     if function is None:
         return lambda f: GradientFunction(Request(a_function(f), wanted, has_aux, with_value, debug=debug))
     return GradientFunction(Request(a_function(function), wanted, has_aux, with_value, debug=debug))

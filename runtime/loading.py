@@ -14,7 +14,6 @@ import numpy as np
 from ..codegen.module import Generated
 from ..ir.ops.effects import GuardMiss
 from ..tracer.locks import Lock
-from .debugging import watch
 
 _lock = Lock()
 _count = 0
@@ -38,8 +37,12 @@ def load(
         namespace[top] = sys.modules[top]
     namespace.update(zip(generated.captures, captured, strict=True))
     namespace.update({named.name: named.fun for named in generated.externals})
-    tree, watching = watch(generated) if debug else (text, {})
-    namespace.update(watching)
+    tree: Any = text
+    if debug:
+        from .debugging import watch
+
+        tree, watching = watch(generated)
+        namespace.update(watching)
     exec(compile(tree, file, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]
     weakref.finalize(function, linecache.cache.pop, file, None)

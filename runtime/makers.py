@@ -20,9 +20,10 @@ class Maker(Wrapping):
 
     _name: str
 
-    def __init__(self, fun: Callable[..., Any], argnum: int) -> None:
+    def __init__(self, fun: Callable[..., Any], argnum: int, has_aux: bool = False) -> None:
         super().__init__(a_function(fun, self._name), signature_of(fun))
         self._argnum = one_number(argnum)
+        self._has_aux = has_aux
 
     def _place(self, args: tuple[Any, ...]) -> int:
         """Which of the arguments is meant. GradientError for one that is not there."""
@@ -38,10 +39,10 @@ class Maker(Wrapping):
         return self._argnum % len(args)
 
     def _for(self, instance: Any) -> Any:
-        return type(self)(self.__wrapped__.__get__(instance), self._argnum)
+        return type(self)(self.__wrapped__.__get__(instance), self._argnum, self._has_aux)
 
     def _parts(self) -> tuple[Any, ...]:
-        return type(self), self.__wrapped__, self._argnum
+        return type(self), self.__wrapped__, self._argnum, self._has_aux
 
     def __repr__(self) -> str:
         return f"<tapeless {self.__name__}_{self._name}>"
@@ -55,7 +56,7 @@ class MadeJvp(Maker):
 
     def __call__(self, *args: Any) -> Pushforward:
         """The map from a tangent of the argument to (fun(*args), the tangent of the result)."""
-        self._last = pushforward(self.__wrapped__, len(args), (self._place(args),))
+        self._last = pushforward(self.__wrapped__, len(args), (self._place(args),), self._has_aux)
         return Pushforward(self._last, args)
 
     @property
@@ -75,9 +76,9 @@ class Pushforward:
         self._function = function
         self._args = args
 
-    def __call__(self, tangent: Any) -> tuple[Any, Any]:
-        """(the function's value, its tangent). GradientError for a tangent that does not fit the argument."""
-        result: tuple[Any, Any] = self._function(*self._args, tangent)
+    def __call__(self, tangent: Any) -> tuple[Any, ...]:
+        """(the function's value, its tangent), and the aux. GradientError for a tangent that does not fit."""
+        result: tuple[Any, ...] = self._function(*self._args, tangent)
         return result
 
     @property
@@ -94,9 +95,12 @@ class MadeVjp(Maker):
 
     _name = "make_vjp"
 
-    def __call__(self, *args: Any) -> tuple[OnePullback, Any]:
-        """The map from a cotangent of the result to that of the argument, and fun(*args)."""
+    def __call__(self, *args: Any) -> tuple[Any, ...]:
+        """The map from a cotangent of the result to that of the argument, fun(*args), and the aux."""
         place = self._place(args)
+        if self._has_aux:
+            out, pullback, aux = vjp(self.__wrapped__, *args, has_aux=True)
+            return OnePullback(pullback, place), out, aux
         out, pullback = vjp(self.__wrapped__, *args)
         return OnePullback(pullback, place), out
 
@@ -121,11 +125,17 @@ class OnePullback:
         return repr(self._pullback)
 
 
-def make_jvp(fun: Callable[..., Any], argnum: int = 0) -> MadeJvp:
-    """make_jvp(fun)(*args)(tangent) is (fun(*args), the derivative along the tangent), as in autograd."""
-    return MadeJvp(fun, argnum)
+def make_jvp(fun: Callable[..., Any], argnum: int = 0, has_aux: bool = False) -> MadeJvp:
+    """make_jvp(fun)(*args)(tangent) is (fun(*args), the derivative along the tangent), as in autograd.
+
+    With has_aux, fun returns (out, aux), and aux stands behind both.
+    """
+    return MadeJvp(fun, argnum, has_aux)
 
 
-def make_vjp(fun: Callable[..., Any], argnum: int = 0) -> MadeVjp:
-    """make_vjp(fun)(*args) is (pullback, fun(*args)), as in autograd; the pullback is that of args[argnum]."""
-    return MadeVjp(fun, argnum)
+def make_vjp(fun: Callable[..., Any], argnum: int = 0, has_aux: bool = False) -> MadeVjp:
+    """make_vjp(fun)(*args) is (pullback, fun(*args)), as in autograd; the pullback is that of args[argnum].
+
+    With has_aux, fun returns (out, aux), and aux stands behind both.
+    """
+    return MadeVjp(fun, argnum, has_aux)

@@ -12,7 +12,7 @@ import numpy as np
 from ..ir.builder import Value
 from ..ir.ops.shape import transpose
 from ..ir.program import Var
-from ..tracer.array import ArrayTracer, ScalarTracer, Tracer, lift, wrap
+from ..tracer.array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift, wrap
 from ..tracer.errors import explain
 from ..tracer.place import Root
 from ..tracer.site import called_at
@@ -63,7 +63,8 @@ def vmap_in_trace(
         value = lift(trace, leaf)
         if axis is not None:
             value = _one_of(examples, _in_front(trace, value, axis), name_of(value))
-        kind = ArrayTracer if value.ndim else ScalarTracer
+        cell = axis is None and isinstance(leaf, np.ndarray)
+        kind = ArrayTracer if value.ndim else CellTracer if cell else ScalarTracer
         standins.append(kind(trace, Root(value, contiguous=axis is not None)))
     since = len(trace.builder.equations)
     given, keywords = unflatten(structure, iter(standins))
@@ -109,36 +110,40 @@ def _placed(trace: Trace, value: Value, axis: int) -> Value:
     return moved
 
 
-def axes_of(axes: Axes, value: Any, numbers: bool = False) -> list[int | None]:
+def axes_of(axes: Axes, value: Any, what: str = "argument") -> list[int | None]:
     """The axis of each leaf; what stands for a container stands for all in it."""
+    numbers = what == "result"
     if axes is None or (isinstance(axes, int) and not isinstance(axes, bool)):
         return [axes] * len(flatten(value, numbers)[0])
     kind, keys, children = opened(value)
-    own, own_keys, parts = opened(axes)
-    if kind in ("static", "leaf") or (own != kind and (kind == "dict" or own not in ("tuple", "list", "dict"))):
-        raise _wrong_axes(axes, value)
-    if own in ("tuple", "list"):
-        own_keys = keys[: len(parts)] if len(parts) <= len(keys) else ()
-    if set(own_keys) != set(keys) or len(parts) != len(keys):
-        raise _wrong_axes(axes, value)
-    found = dict(zip(own_keys, parts, strict=True))
-    return [axis for key, child in zip(keys, children, strict=True) for axis in axes_of(found[key], child, numbers)]
+    given, named, parts = opened(axes)
+    if given in ("tuple", "list") and kind != "dict":
+        named = keys if len(parts) == len(keys) else ()
+    elif given not in ("dict", kind):
+        raise _wrong_axes(axes, value, what)
+    if not keys or set(named) != set(keys):
+        raise _wrong_axes(axes, value, what)
+    found = dict(zip(named, parts, strict=True))
+    return [axis for key, child in zip(keys, children, strict=True) for axis in axes_of(found[key], child, what)]
 
 
-def _wrong_axes(axes: Axes, value: Any) -> ValueError:
-    what = f"{len(value)} arguments" if isinstance(value, tuple) else f"a {type(value).__name__}"
+def _wrong_axes(axes: Axes, value: Any, what: str) -> ValueError:
+    kind, keys, _ = opened(value)
+    some = "s" * (len(keys) != 1)
+    shown = f"{len(keys)} {what}{some}" if kind == "tuple" else "an array" if kind == "leaf" else f"a {kind}"
+    name = "in_axes" if what == "argument" else "out_axes"
     return ValueError(
         explain(
-            f"in_axes={axes!r} does not fit {what}",
+            f"{name}={axes!r} does not fit {shown}",
             called_at(),
-            "in_axes=0 for all, or one number or None for each argument: in_axes=(None, 0)",
+            f"{name}=0 for all, or one for each {what}, nested as they are: {name}=(1, {{'w': 0, 'b': 0}})",
             "batches",
         )
     )
 
 
 def _out_axes(axes: Axes, result: Any) -> list[int]:
-    found = axes_of(axes, result, numbers=True)
+    found = axes_of(axes, result, "result")
     if None in found:
         raise ValueError(
             explain(

@@ -80,6 +80,9 @@ def _may_hold_tracer(thing: Any) -> bool:
         return _may_hold_tracer([cells, thing.__defaults__, thing.__kwdefaults__])
     if isinstance(thing, Checkpointed):
         return _may_hold_tracer(thing.__wrapped__)
+    if isinstance(getattr(thing, "_request", None), Request):  # a derivative of a function
+        options = getattr(getattr(thing, "_make", None), "keywords", {})
+        return _may_hold_tracer([thing.__wrapped__, options])
     if isinstance(thing, Tracer):
         return isinstance(thing, ArrayTracer | CellTracer)
     if isinstance(thing, list | tuple | dict):

@@ -158,6 +158,10 @@ class Trainer:
         self.slopes = jacobian(self.loss)
         self.mapped = vmap(self.loss)
         self.kept = checkpoint(self.loss)
+        self.ruled = custom_vjp(self.loss)
+        self.ruled.defvjp(self.both, self.back)
+        self.pushed = custom_jvp(self.loss)
+        self.opaque = primitive(self.loss)
         self.pull = make_vjp(self.net)
         self.sparse = sparse_hessian(self.loss)
 
@@ -166,6 +170,12 @@ class Trainer:
 
     def net(self, w):
         return net(w)
+
+    def both(self, w):
+        return loss(w), w
+
+    def back(self, w, g):
+        return (g * w,)
 
 
 @dataclass

@@ -324,4 +324,4 @@ def test_one_mask_for_relu_after_an_affine_layer() -> None:
 
     _, source = agrees(f, array(4, 3), array(3, 2), array(2))
     assert backward_of(source).count("np.where") == 1
-    assert re.search(r"^ +dz = np\.where\(z > 0, ", source, re.MULTILINE)
+    assert re.search(r"^ +dz = np\.where\(maximum > 0, ", source, re.MULTILINE)

@@ -323,6 +323,13 @@ def test_a_function_of_the_text_is_watched_by_its_caller():
     np.testing.assert_allclose(masked(np.eye(2), np.array([0.0, 2.0])), [[0, 0], [0, 1]])
 
 
+def test_inside_of_a_loop_in_segments():
+    g = grad(lambda x: scan(lambda c, v: (c + np.sqrt(v), None), 0.0, x, checkpoint=2)[0], debug="nan")
+    said = cause(g, np.array([1.0, 0.0, 2.0]))
+    assert said.startswith("the first infinity (inf) is made in the backward pass, by 0.5 * dcarry / np.sqrt(part_)\n")
+    assert "expression: np.sqrt(v)\n" in said
+
+
 def test_a_wrong_value_is_refused():
     for wrong in ("inf", True, 1):
         with pytest.raises(ValueError, match=r"(?s)debug may be 'nan' or None, not .*Try: .*#debug"):
@@ -333,7 +340,7 @@ def test_nothing_is_watched_unasked(monkeypatch):
     def refuse(*args):
         raise AssertionError("watched")
 
-    monkeypatch.setattr("tapeless.runtime.loading.watch", refuse)
+    monkeypatch.setattr("tapeless.runtime.debugging.watch", refuse)
     monkeypatch.setattr("tapeless.codegen.module.positions", refuse)
     grad(lambda x: np.sum(np.sqrt(x)))(X)
     vjp(roots, X)

@@ -78,7 +78,6 @@ KINDS = {
 }
 PARAMETERS = {
     **dict.fromkeys(("hvp", "ggnvp"), "(x: numpy.ndarray, y: float, v, *, z: int = 1)"),
-    **dict.fromkeys(("vmap", "vmap of grad"), "(x: numpy.ndarray, y: float = ..., *, z: int = ...) -> numpy.ndarray"),
 }
 
 

@@ -159,3 +159,12 @@ def test_what_is_refused():
         grad(lambda z: np.sum(abs(clip_gradient(z, 0, 1))))(X + 1j)
     with pytest.raises(TypeError, match="grad_of takes functions"):
         grad_of(X, 3)
+    with pytest.raises(TracingError, match=r"a bound of clip_gradient, of shape \(2, 3\), does not broadcast"):
+        grad(lambda x: np.sum(clip_gradient(x, 0, np.ones((2, 3)))))(X)
+
+
+def test_wider_bounds_leave_the_dtype():
+    x = X.astype(np.float32)
+    found = grad(lambda x: np.sum(clip_gradient(x, np.float64(-0.1), np.array([0.1, 0.2, 0.3])) * 5))(x)
+    np.testing.assert_array_equal(found, np.array([0.1, 0.2, 0.3]).astype(np.float32))
+    assert found.dtype == np.float32

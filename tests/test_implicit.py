@@ -1,5 +1,7 @@
 """tapeless.implicit: roots, fixed points and differential equations, with gradients that do not unroll the solver."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,61 @@ def test_a_solver_that_branches_in_python_is_refused():
     np.testing.assert_allclose(gradient(B), 0.5 / np.sqrt(B), rtol=1e-7)
     with pytest.raises(TracingError):
         vmap(solved)(B)
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [
+        lambda p: root(lambda x, p: x**2 - p["a"] * p["n"], np.ones(2), p),
+        lambda p: fixed_point(lambda x, p: (x + p["a"] * p["n"] / x) / 2, np.ones(2), p),
+        lambda p: odeint(lambda y, t, p: p["a"] * p["n"] / (2 * y), np.sqrt(p["n"]), [0.5, 1.0], p),
+    ],
+)
+def test_integers_and_words_beside_floats_in_one_argument(solve):
+    def f(a):
+        return np.sum(solve({"a": a, "n": np.array([2, 3]), "why": "sqrt", "also": (None, 4)}))
+
+    assert grad(f)(1.7) == pytest.approx(slope(f, 1.7), rel=1e-6)
+
+
+def test_integers_to_start_from():
+    assert grad(lambda a: root(lambda x, a: x**2 - a, np.array([1]), a)[0])(2.0) == pytest.approx(0.5 / np.sqrt(2))
+
+
+@pytest.mark.parametrize("y0", [1.5, np.float64(1.5), np.array(1.5), np.float32(1.5)])
+def test_one_number_over_time(y0):
+    dy0, dk = grad(lambda y, k: odeint(lambda y, t, k: k * y, y, T, k, rtol=1e-6)[-1], argnums=(0, 1))(y0, y0 * 0.2)
+    span = T[-1] - T[0]
+    np.testing.assert_allclose([dy0, dk], [np.exp(0.3 * span), 1.5 * span * np.exp(0.3 * span)], rtol=1e-5)
+    assert np.result_type(dy0) == np.result_type(dk) == np.asarray(y0).dtype
+
+
+def test_a_complex_argument_of_the_equation():
+    def f(a):
+        return np.sum(odeint(lambda y, t, a: -y * np.abs(a) * a.real, Y0, T, a) ** 2)
+
+    a, step = 0.3 + 0.2j, 1e-5
+    wanted = [(f(a + s) - f(a - s)) / (2 * step) for s in (step, 1j * step)]
+    assert grad(f)(a) == pytest.approx(wanted[0] - 1j * wanted[1], rel=1e-6)
+
+
+def test_a_wider_argument_leaves_the_precision_of_the_solution():
+    y0, k = Y0.astype(np.float32), np.array([0.3, 0.4])
+    f = lambda y, k: np.sum(odeint(lambda y, t, k: (-k * y).astype(y.dtype), y, T, k, rtol=1e-5))  # noqa: E731
+    dy0, dk = grad(f, argnums=(0, 1))(y0, k)
+    assert (dy0.dtype, dk.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(dy0, np.exp(-np.outer(T - T[0], k)).sum(axis=0), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda y, t: np.sum(y), "returns a float64 of shape (), and y is float64 of shape (2,)"),
+        (lambda y, t: [y[1], -y[0]], "returns a list, and y is float64 of shape (2,)"),
+        (lambda y, t: y.astype(np.float32), "returns a float32 of shape (2,), and y is float64 of shape (2,)"),
+    ],
+)
+def test_slopes_have_the_shape_and_dtype_of_the_solution(f, message):
+    for solved in (lambda y0: np.sum(odeint(f, y0, T)), grad(lambda y0: np.sum(odeint(f, y0, T)))):
+        with pytest.raises(TypeError, match=re.escape(message)):
+            solved(np.ones(2))

@@ -240,9 +240,6 @@ def test_what_is_real_on_one_side_decides_the_mode():
         jacobian(lambda x, z: (x * z, abs(z)), argnums=(0, 1))(x, z)
 
 
-# ----------------------------------------------------------------------------------------------------- structures
-
-
 X, Y = draw(3, seed=14), draw(2, seed=15)
 TREES = {
     "dict": ({"w": X, "b": Y}, lambda t: (t["w"], t["b"])),
@@ -316,7 +313,14 @@ def test_aux_comes_along_everywhere():
         assert aux["sum"] == X.sum()
 
 
-# ---------------------------------------------------------------------------------------------------------- calls
+@pytest.mark.parametrize("name", TREES)
+def test_linear_maps_take_and_return_structures(name):
+    tree, parts = TREES[name]
+    out, along = linearize(lambda t: t, tree)
+    assert type(out) is type(along(tree)) is type(tree)
+    for whole in (out, along(tree), vjp(lambda t: t, tree)[1](tree)[0], jvp(lambda t: t, (tree,), (tree,))[1]):
+        np.testing.assert_array_equal(parts(whole)[0], X)
+        np.testing.assert_array_equal(parts(whole)[1], Y)
 
 
 def scaled(x, y, factor=2.0, *, shift=0.0):
@@ -378,6 +382,30 @@ def test_a_captured_array_may_change():
         np.testing.assert_allclose(curved(X, X), 2 * factor * X)
     a = np.zeros(3)
     assert not jac(X).any()
+
+
+def test_nothing_to_differentiate_by_or_nothing_returned():
+    assert jacobian(lambda p, x: [x, x * 2])({}, X) == [{}, {}]
+    assert hessian(lambda p: p)({}) == {}
+    assert jacobian(lambda x: {})(X) == {}
+
+
+@pytest.mark.parametrize("transform", [jacrev, jacfwd, jacobian, hessian])
+def test_a_function_that_writes_into_its_argument(transform):
+    def f(x):
+        x[0] = x[1] ** 2
+        return np.sum(x**3)
+
+    x, plain = X.copy(), X.copy()
+    found = transform(f)(x)
+    f(plain)
+    np.testing.assert_array_equal(x, plain)
+    first = np.array([0.0, 6 * X[1] ** 5 + 3 * X[1] ** 2, 3 * X[2] ** 2])
+    second = np.diag([0.0, 30 * X[1] ** 4 + 6 * X[1], 6 * X[2]])
+    np.testing.assert_allclose(found, second if transform is hessian else first, rtol=1e-12)
+    x = X.copy()
+    np.testing.assert_allclose(hvp(f)(x, X), second @ X, rtol=1e-12)
+    np.testing.assert_array_equal(x, plain)
 
 
 def test_each_branch_has_its_own_path():

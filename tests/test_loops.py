@@ -5,7 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tapeless import TracingError, check_grads, cond, fori_loop, grad, scan, value_and_grad, vjp, while_loop
+from tapeless import (
+    TracingError,
+    check_grads,
+    checkpoint,
+    cond,
+    fori_loop,
+    grad,
+    jvp,
+    scan,
+    value_and_grad,
+    vjp,
+    while_loop,
+)
 from tapeless.ir.check import check
 from tapeless.ir.interp import evaluate
 from tapeless.ir.text import parse_program
@@ -229,3 +241,47 @@ def test_misuse_is_said(f, x, cause):
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="one length"):
         scan(lambda c, x: (c, x), 0.0, (np.ones(2), np.ones(3)))
+
+
+INNER = {
+    "scan": lambda c: scan(lambda d, _: (d * 2, None), c, length=3)[0],
+    "while_loop": lambda c: while_loop(lambda d: d < 3000, lambda d: d * 2, c),
+    "cond": lambda c: cond(c > 0, lambda d: d * 2, lambda d: d * 3, c),
+    "checkpoint": checkpoint(lambda c: c * 2),
+    "segments": lambda c: scan(lambda d, _: (d * 2, None), c, length=5, checkpoint=2)[0],
+    "two": lambda c: scan(lambda d, _: ((d[0] * d[1], d[1] + 1), None), (c, 1), length=3)[0][0],
+}
+
+
+@pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
+def test_a_python_number_through_a_loop_in_a_loop(inner):
+    """The outer loop reads it back from an array, and the inner one takes a Python number."""
+
+    def looped(x):
+        return fori_loop(0, 2, lambda i, c: inner(c) + c * c, x)
+
+    def unrolled(x):
+        for _ in range(2):
+            x = inner(x) + x * x
+        return x
+
+    assert grad(looped)(1.5) == grad(unrolled)(1.5)
+    assert jvp(looped, (1.5,), (1.0,)) == jvp(unrolled, (1.5,), (1.0,))
+    assert grad(grad(looped))(1.5) == pytest.approx(grad(grad(unrolled))(1.5), rel=1e-14)
+    linear = grad(lambda x: fori_loop(0, 2, lambda i, c: inner(c), x))
+    assert linear(1.5) == grad(lambda x: inner(inner(x)))(1.5)
+
+
+def test_single_precision_beside_a_python_number_in_a_loop_in_a_loop():
+    a = np.array([1, 2], np.float32)
+
+    def looped(x):
+        def outer(i, state):
+            c, n, v = state
+            c, n = fori_loop(0, 2, lambda j, s: (s[0] * 1.5, s[1] + 1), (c, n))
+            return c, n, v + cond(c > 0, lambda c: c * a * n, lambda c: -c * a, c)
+
+        return np.sum(fori_loop(0, 3, outer, (x, 0, np.zeros(2, np.float32)))[2])
+
+    assert looped(0.5).dtype == value_and_grad(looped)(0.5)[0].dtype == np.float32
+    assert grad(looped)(0.5) == 3 * (2 * 1.5**2 + 4 * 1.5**4 + 6 * 1.5**6)

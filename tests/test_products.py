@@ -150,3 +150,49 @@ def test_einsum_path_is_numpys():
 
     check(f, a, b, c, second=False)
     assert seen[0] == np.einsum_path("ij,jk,kl", a, b, c, optimize="optimal")
+
+
+WIDE = [
+    ("ij,jk->ki", {"i": 3, "j": 4, "k": 2}, "@"),
+    ("ijk,ljk->li", {"i": 3, "j": 4, "k": 2, "l": 5}, "np.tensordot("),
+    ("bqhd,bkhd->bhqk", {"b": 2, "q": 3, "h": 2, "d": 4, "k": 5}, "@"),
+    ("ab,bc,cd,de->ae", {"a": 2, "b": 3, "c": 4, "d": 5, "e": 2}, "@"),
+    ("pi,ijk,jl,klq->pq", {"p": 2, "i": 3, "j": 4, "k": 3, "l": 2, "q": 5}, "np.tensordot("),
+    ("ij,k->ikj", {"i": 2, "j": 3, "k": 4}, "*"),
+    (",ij->ij", {"i": 2, "j": 3}, "*"),
+]
+
+
+@pytest.mark.parametrize(("text", "sizes", "product"), WIDE)
+@pytest.mark.parametrize("optimize", [False, True])
+def test_the_adjoint_of_einsum_is_products_of_pairs(text, sizes, product, optimize):
+    """No order is searched for when the gradient runs."""
+    operands = [draw(*(sizes[c] for c in term))[()] for term in text.split("->")[0].split(",")]
+    g = value_and_grad(
+        lambda *x: np.sum(np.einsum(text, *x, optimize=optimize) ** 2), argnums=tuple(range(len(operands)))
+    )
+    value, _ = g(*operands)
+    assert value == np.sum(np.einsum(text, *operands, optimize=optimize) ** 2)
+    lines = g.source.split("# backward")[1].splitlines()
+    backward = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    assert product in backward
+    assert "einsum(" not in backward
+    check(lambda *x: np.einsum(text, *x, optimize=optimize), *operands)
+
+
+def test_einsum_multiplies_in_the_precision_of_the_result():
+    """Without `optimize` NumPy converts all operands first, also booleans, of which a sum would be True."""
+    mask, single, double = np.array([[True, True], [True, False]]), draw(2, dtype=np.float32), draw(2)
+    tiny = np.float32(1e-30)
+    (d,) = [grad(lambda x: np.einsum("ij,jk,k->i", mask, mask, x).sum())(double)]
+    np.testing.assert_array_equal(d, (mask.astype(float) @ mask).sum(axis=0))
+    d = grad(lambda x: np.einsum("i,i,i->", single * tiny, single * tiny, x))(double)
+    np.testing.assert_allclose(d, np.float64(single * tiny) ** 2, rtol=1e-12)
+
+
+def test_broadcast_einsum_finds_its_order_once():
+    a, b, c = draw(2, 1), draw(2, 3), draw(3, 4)
+    g = grad(lambda a, b, c: np.einsum("ij,ij,jk->ik", a, b, c).sum(), argnums=(0, 1, 2))
+    g(a, b, c)
+    assert "optimize=True" not in g.source
+    check(lambda a, b, c: np.einsum("ij,ij,jk->ik", a, b, c), a, b, c)

@@ -130,7 +130,7 @@ def run() -> None:
     assert_type(moved, Array)
     assert_type(linear(X), Any)
     assert_type(linear.source, str)
-    assert_type(make_jvp(net)(X)(X), tuple[Any, Any])
+    assert_type(make_jvp(net)(X)(X), tuple[Any, ...])
     assert_type(make_vjp(net)(X)[0](X), Any)
     assert_type(ruled(X), Array)
     assert_type(opaque(X), Array)

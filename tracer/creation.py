@@ -5,8 +5,7 @@ NumPy does not dispatch these (they take no array), so they are intercepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,7 @@ from ..ir.ops.elementwise import astype
 from ..ir.ops.linalg import identity_matrix
 from ..ir.ops.shape import arange, constant, filled, full, reshape, stack
 from .array import ArrayTracer, CellTracer, Tracer, lift, wrap
-from .draws import frozen_draw
 from .interception import intercepts, original_of
-from .locks import Lock
 from .place import Place, Root
 from .refusals import refuse
 from .trace import ACTIVE, Trace
@@ -275,36 +272,3 @@ def traced_creation(name: str, *args: Any, **kwargs: Any) -> Any:
 
 for _name, _answer in _REPLACEMENTS.items():
     intercepts("numpy", _name)(_answer)
-
-
-_bits: Any = np.random.bit_generator
-_randbits = _bits.randbits
-
-
-def _no_entropy(bits: int) -> int:
-    """Seeds an unseeded np.random.default_rng(): its draws would be the same in every later call."""
-    trace = ACTIVE.get()
-    if trace is not None:
-        raise frozen_draw("made a random generator without a seed", trace.origin())
-    fresh: int = _randbits(bits)
-    return fresh
-
-
-_lock = Lock()
-_users = 0
-
-
-@contextmanager
-def entropy_refused() -> Iterator[None]:
-    """While at least one trace is running, in whatever thread."""
-    global _users
-    with _lock:
-        _users += 1
-        _bits.randbits = _no_entropy
-    try:
-        yield
-    finally:
-        with _lock:
-            _users -= 1
-            if _users == 0:
-                _bits.randbits = _randbits

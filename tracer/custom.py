@@ -33,7 +33,7 @@ from .array import ArrayTracer, ScalarTracer, Tracer, lift, wrap
 from .errors import explain
 from .function import leaf_name
 from .generics import P, R
-from .pickling import made_of, name_in_module
+from .pickling import by_attributes, name_in_module
 from .place import Root
 from .site import called_at
 from .structure import Structure, flatten, unflatten
@@ -125,7 +125,7 @@ class Ruled(Generic[P, R]):
 
     def __reduce__(self) -> Any:
         """By name where it stands in a module, as functions are; else by its parts."""
-        return name_in_module(self) or (made_of, (type(self), self.__dict__))
+        return name_in_module(self) or by_attributes(self)
 
     __name__: str
 

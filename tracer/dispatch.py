@@ -20,7 +20,6 @@ from ..ir.types import PYTHON_TYPE, broadcast_shapes, type_of
 from .array import Tracer, lift, wrap
 from .functions import FUNCTIONS, check_target
 from .functions.reducing import METHODS
-from .functions.special import special_ufunc
 from .refusals import refuse, refuse_case
 from .trace import Trace
 from .unbuffered import at, left_out
@@ -66,6 +65,8 @@ def call_ufunc(trace: Trace, ufunc: np.ufunc, method: str, inputs: tuple[Any, ..
         return tuple(_deliver(trace, result, one, mask, ufunc.__name__) for result, one in results)
     op = BY_CALLABLE.get(ufunc)
     if op is None and ufunc not in COMPOSITIONS:
+        from .functions.special import special_ufunc
+
         op = special_ufunc(trace, ufunc)
         if op is None:
             raise refuse(trace, f"np.{ufunc.__name__}")

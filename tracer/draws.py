@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime
 import os
-import random
-import secrets
+import sys
 import time
 import types
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -22,20 +20,44 @@ from .locks import Lock
 from .site import mentioned_at, place_of, type_test
 from .trace import ACTIVE, Trace
 
+if TYPE_CHECKING:
+    import random
+
 _KINDS = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
 _NAMES = [f"{kind}{suffix}" for kind in _KINDS for suffix in ("", "_ns")]
 _CLOCKS: list[Any] = [getattr(time, name) for name in _NAMES if hasattr(time, name)]
 _CLOCKS += [time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime]
-_CLOCKS += [os.urandom, uuid.uuid1, uuid.uuid4, random.SystemRandom]
+_CLOCKS += [os.urandom]
+SOURCES = ("numpy.random", "random", "secrets", "uuid")  # modules of draws; tapeless does not import them for itself
 _NOW = {"now", "today", "utcnow"}
-_GENERATORS = (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)
-_GLOBAL = np.random.mtrand._rand  # type: ignore[attr-defined]
 _FRESH = {"default_rng", "RandomState", "SeedSequence", "Generator", "PCG64", "MT19937", "Philox", "SFC64"}
+
+
+class _Nothing:
+    """No value is one."""
+
+
+def _of(module: str, name: str) -> Any:
+    """A class or function of a module that somebody has imported: to import it takes longer than to compile."""
+    return getattr(sys.modules.get(module), name, _Nothing)
 
 
 def is_generator(value: Any) -> bool:
     """Whether it draws random numbers."""
-    return isinstance(value, _GENERATORS) and not isinstance(value, random.SystemRandom)
+    if isinstance(value, _of("random", "Random")):
+        return not isinstance(value, _of("random", "SystemRandom"))
+    return any(isinstance(value, _of("numpy.random", n)) for n in ("Generator", "RandomState", "BitGenerator"))
+
+
+def _is_module(value: Any, *names: str) -> bool:
+    """Whether it is one of these modules."""
+    return isinstance(value, types.ModuleType) and any(value is sys.modules.get(name) for name in names)
+
+
+def _is_clock(value: Any) -> bool:
+    unseeded = _of("random", "SystemRandom")
+    others = (unseeded, _of("uuid", "uuid1"), _of("uuid", "uuid4"))
+    return isinstance(value, unseeded) or any(value is one for one in (*_CLOCKS, *others))
 
 
 def check_outer(
@@ -44,18 +66,17 @@ def check_outer(
     """Refuse clocks and iterators around the function; return the hidden generators that it may draw from."""
     shown = ".".join((name, *chain))
     for attribute in chain:
-        if not isinstance(value, types.ModuleType) or value in (np.random, random, secrets):
+        if not isinstance(value, types.ModuleType) or _is_module(value, "numpy.random", "random", "secrets"):
             break
         value = getattr(value, attribute, None)
         chain = chain[1:]
-    if value is np.random and not (chain and chain[0] in _FRESH):
-        return [(shown, _GLOBAL)]
-    if value is random and chain[:1] == ("SystemRandom",):
-        value = random.SystemRandom
-    if value is random and not (chain and chain[0] == "Random"):
-        return [(shown, random._inst)]  # type: ignore[attr-defined]
-    clock = value is secrets or any(value is one for one in _CLOCKS)
-    clock = clock or isinstance(value, random.SystemRandom)
+    if _is_module(value, "numpy.random") and not (chain and chain[0] in _FRESH):
+        return [(shown, np.random.mtrand._rand)]  # type: ignore[attr-defined]
+    if _is_module(value, "random") and chain[:1] == ("SystemRandom",):
+        value = value.SystemRandom
+    if _is_module(value, "random") and not (chain and chain[0] == "Random"):
+        return [(shown, value._inst)]
+    clock = _is_module(value, "secrets") or _is_clock(value)
     clock = clock or (isinstance(value, type) and issubclass(value, datetime.date) and bool(_NOW.intersection(chain)))
     if clock:
         raise TracingError(
@@ -98,7 +119,7 @@ def check_types(code: types.CodeType) -> None:
 
 
 def _state(generator: Any) -> Any:
-    if isinstance(generator, random.Random):
+    if hasattr(generator, "getstate"):  # a random.Random
         return generator.getstate()
     if isinstance(generator, np.random.RandomState):
         return repr(generator.get_state())
@@ -129,17 +150,39 @@ def frozen_draw(what: str, origin: Origin | None) -> TracingError:
     )
 
 
-_seed = random.Random.seed
 _lock = Lock()
 _users = 0
+_originals: dict[str, Any] = {}  # what gives seeds, while ours stand in their places
 
 
-def _seed_required(self: random.Random, a: Any = None, version: int = 2) -> None:
+def _no_seed(self: random.Random, a: Any = None, version: int = 2) -> None:
     """Seeds a random.Random, which without a seed would draw the same in every later call."""
     trace = ACTIVE.get()
     if a is None and trace is not None:
         raise frozen_draw("made a random generator without a seed", trace.origin())
-    _seed(self, a, version)
+    _originals["seed"](self, a, version)
+
+
+def _no_entropy(bits: int) -> int:
+    """Seeds an unseeded np.random.default_rng(): its draws would be the same in every later call."""
+    trace = ACTIVE.get()
+    if trace is not None:
+        raise frozen_draw("made a random generator without a seed", trace.origin())
+    fresh: int = _originals["randbits"](bits)
+    return fresh
+
+
+def _seeding() -> Iterator[tuple[Any, str, Any]]:
+    """What gives seeds, in the modules that have been imported: its owner, its name, and ours."""
+    if _of("random", "Random") is not _Nothing:
+        yield _of("random", "Random"), "seed", _no_seed
+    if _of("numpy.random.bit_generator", "randbits") is not _Nothing:
+        yield sys.modules["numpy.random.bit_generator"], "randbits", _no_entropy
+
+
+def draws_are_seen() -> list[bool]:
+    """Which modules of generators have been imported, so that `draws_refused` stands before them."""
+    return [name in sys.modules for name in ("random", "numpy.random.bit_generator")]
 
 
 @contextmanager
@@ -148,14 +191,18 @@ def _seeds_required() -> Iterator[None]:
     global _users
     with _lock:
         _users += 1
-        random.Random.seed = _seed_required  # type: ignore[method-assign]
+        for owner, name, ours in _seeding():
+            if getattr(owner, name) is not ours:
+                _originals[name] = getattr(owner, name)
+                setattr(owner, name, ours)
     try:
         yield
     finally:
         with _lock:
             _users -= 1
-            if _users == 0:
-                random.Random.seed = _seed  # type: ignore[method-assign]
+            for owner, name, ours in _seeding():
+                if _users == 0 and getattr(owner, name) is ours:
+                    setattr(owner, name, _originals[name])
 
 
 @intercepts("numpy", "load", "loadtxt", "genfromtxt", "fromfile", "fromregex")

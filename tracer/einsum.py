@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-import string
 from typing import Any
+
+_CAPITALS, _SMALL = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 
 
 def explicit_subscripts(subscripts: str, ranks: list[int]) -> str:
@@ -23,7 +24,7 @@ def explicit_subscripts(subscripts: str, ranks: list[int]) -> str:
     if min(spans) < 0:
         raise ValueError("einsum: more subscripts than dimensions")
     used = set(text)
-    spare = [letter for letter in string.ascii_letters if letter not in used]
+    spare = [letter for letter in _SMALL + _CAPITALS if letter not in used]
     longest = max(spans)
     batch = "".join(spare[:longest])
     written = [term.replace("...", batch[longest - span :]) for term, span in zip(terms, spans, strict=True)]
@@ -37,5 +38,5 @@ def explicit_subscripts(subscripts: str, ranks: list[int]) -> str:
 
 def listed_subscripts(places: Any) -> str:
     """`[0, Ellipsis, 1]` as `A...B`."""
-    letters = string.ascii_uppercase + string.ascii_lowercase
+    letters = _CAPITALS + _SMALL
     return "".join("..." if place is Ellipsis else letters[operator.index(place)] for place in places)

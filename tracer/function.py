@@ -16,8 +16,7 @@ from ..ir.program import Origin
 from ..ir.types import ArrayType, type_of
 from . import dispatch  # whose tables name NumPy's functions, before any of them is replaced
 from .array import ArrayTracer, CellTracer, ScalarTracer, Tracer, lift
-from .creation import entropy_refused
-from .draws import draws_refused
+from .draws import draws_are_seen, draws_refused
 from .errors import (
     DetachedError,
     GradientError,
@@ -27,6 +26,7 @@ from .errors import (
     explain,
     refusals_are_final,
 )
+from .functions import load_imported
 from .interception import find_intercepted, intercepted
 from .mistakes import in_numpys_words
 from .place import Root
@@ -120,15 +120,16 @@ def _record(
         standins, argument = _standins(trace, name, leaves, structure, abstract)
         arguments.append(argument)
         call.add(name, kind, unflatten(structure, iter(standins)))
+    load_imported()
     find_intercepted()
     around = snapshot(function, parameters, second_look)
     trace.decides = around.decides
     origin = function_origin(function)
+    seen = draws_are_seen()
     with (
         in_numpys_words(),
         tracing(trace),
         intercepted(around.intercepted),
-        entropy_refused(),
         refusals_are_final(),
         draws_refused(around.generators, getattr(inspect.unwrap(function), "__code__", None)),
     ):
@@ -136,6 +137,8 @@ def _record(
         leaves, structure = flatten(result)
         values = [_result(trace, leaf) for leaf in leaves]
         trace.check_captured()
+    if draws_are_seen() != seen:  # the function has imported random or numpy.random, and may have drawn from it
+        return _record(function, parameters, abstract, second_look)
     return Recording(trace, arguments, values, structure, origin, around)
 
 

@@ -11,7 +11,7 @@ from ..ir.ops.custom import External
 from ..ir.ops.custom import look as look_op
 from .adjoints import Adjoint, AdjointTrace, Held, attach, cotangent_type, program_of, standin, wrapped
 from .array import Tracer, lift
-from .errors import UnsupportedError, explain
+from .errors import TracingError, UnsupportedError, explain
 from .opaque import home_of
 from .site import called_at
 from .structure import flatten, unflatten
@@ -21,11 +21,19 @@ from .trace import ACTIVE, Trace, tracing
 def clip_gradient(x: Any, low: Any, high: Any) -> Any:
     """x itself, whose cotangent g is np.clip(g, low, high) on its way back; of a structure, every array in it.
 
-    low and high broadcast to x; None is no bound. The result has memory of its own. UnsupportedError for complex x.
+    low and high broadcast to x; None is no bound. The cotangent keeps its dtype, whatever the bounds have. The result
+    has memory of its own. UnsupportedError for complex x, TracingError for bounds that do not broadcast to x.
     """
 
     def change(g: Any) -> Any:
-        return np.clip(g, low, high)
+        clipped = np.clip(g, low, high)
+        if np.shape(clipped) != np.shape(g):
+            wide = next(np.shape(bound) for bound in (low, high) if np.ndim(bound))
+            cause = (
+                f"a bound of clip_gradient, of shape {wide}, does not broadcast to its value, of shape {np.shape(g)}"
+            )
+            raise TracingError(explain(cause, called_at(), "bounds that are numbers, or of the shape of x", "hooks"))
+        return clipped if clipped.dtype == g.dtype else clipped.astype(g.dtype)
 
     for leaf in flatten(x)[0]:
         if np.asarray(leaf).dtype.kind == "c" if not isinstance(leaf, Tracer) else leaf.dtype.kind == "c":

@@ -138,7 +138,7 @@ def _pair(original: Any, replacement: Any) -> None:
 def find_intercepted() -> None:
     """Look for the modules that have been imported since the last time."""
     with _lock:
-        for (module, name), make in MAKERS.items():
+        for (module, name), make in list(MAKERS.items()):
             if (module, name) in _NAMES or module not in sys.modules:
                 continue
             holder, _, last = name.rpartition(".")

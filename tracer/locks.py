@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
+from _thread import RLock  # as functools does: threading takes its time to import
 
 
 class Lock:
     """A reentrant lock, for `with`."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = RLock()
         _all.add(self)
 
     def __enter__(self) -> None:
@@ -24,7 +24,7 @@ class Lock:
         if self._lock.acquire(blocking=False):  # it is free, or held by the thread that forked
             self._lock.release()
         else:
-            self._lock = threading.RLock()
+            self._lock = RLock()
 
 
 _all: weakref.WeakSet[Lock] = weakref.WeakSet()

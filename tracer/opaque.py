@@ -37,7 +37,7 @@ from .errors import REFUSALS, TracingError, explain
 from .function import leaf_name
 from .generics import P, R
 from .loops import InnerTrace
-from .pickling import made_of, name_in_module
+from .pickling import by_attributes, name_in_module
 from .place import Root
 from .site import called_at
 from .structure import Structure, flatten, unflatten
@@ -96,7 +96,7 @@ class Primitive(Generic[P, R]):
 
     def __reduce__(self) -> Any:
         """By name where it stands in a module, as functions are; else by its parts."""
-        return name_in_module(self) or (made_of, (Primitive, self.__dict__))
+        return name_in_module(self) or by_attributes(self)
 
 
 def _found(module: str, name: str) -> Any:

@@ -7,9 +7,9 @@ import dis
 import linecache
 import os
 import sys
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import CodeType, FrameType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,12 +41,11 @@ _RECORDED = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("nn", "impl
 
 @cache
 def is_recorded_code(code: CodeType) -> bool:
-    """Whether it is the user's code or that of `nn` or `implicit`, whose NumPy is recorded as if the user had written it."""
+    """Whether it is the user's code or that of `nn` or `implicit`, recorded as if the user had written it."""
     return is_user_code(code) or os.path.abspath(code.co_filename).startswith(_RECORDED)
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """Where an operation was written, and the name that its result gets there ('' if none)."""
 
     origin: Origin

@@ -9,6 +9,7 @@ compiled code, of which the identity is watched.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 import types
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .draws import check_outer, check_types, is_generator
+from .draws import SOURCES, check_outer, check_types, is_generator
 from .interception import OuterName, is_intercepted, original_of, own_code, with_code
 from .mentions import mentions
 from .second_look import rewritten
@@ -327,7 +328,7 @@ def _cell(cell: Any) -> Any:
 
 def _imported(name: str) -> Iterator[types.ModuleType]:
     """The modules that an import statement may mean; a relative one is known by its end."""
-    exact = sys.modules.get(name)
+    exact = importlib.import_module(name) if name in SOURCES else sys.modules.get(name)
     for full, module in [(name, exact)] if exact is not None else list(sys.modules.items()):
         if (full == name or (name and full.endswith(f".{name}"))) and isinstance(module, types.ModuleType):
             yield module

@@ -162,7 +162,7 @@ class Trace:
         if self.examples and root.born < self.examples_since:
             raise TracingError(
                 explain(
-                    "a function under vmap writes into an array that it did not make: its argument, or one from outside",
+                    "a function under vmap writes into its argument, or into an array from outside of it",
                     self.origin(),
                     "x = x.copy() before the write, and return x: vmap then gives it for every example",
                     "batches",

@@ -1,11 +1,16 @@
-"""Every operation, one file per family. Importing this package fills the registry."""
+"""Every operation, one file per family. Importing this package enters NumPy's; SciPy's are entered when one is needed.
+
+A family of `OF_SCIPY` is imported by the arrangement in tracer/functions that answers with its operations, or when
+BY_NAME lacks a name. Whoever lists the operations calls `load_all` first.
+"""
+
+import importlib
 
 from . import (
     binning,
     calls,
     compositions,
     convolution,
-    cosine,
     cumulative,
     custom,
     decompositions,
@@ -26,28 +31,39 @@ from . import (
     quantiles,
     reduction,
     rounding,
-    scipy_linalg,
     selection,
     shape,
-    signal,
     sorting,
     spacing,
-    special,
-    special_bessel,
-    special_distributions,
-    special_error,
-    special_gamma,
-    special_integrals,
-    special_reductions,
     statistics,
 )
 
+OF_SCIPY = (
+    "cosine",
+    "scipy_linalg",
+    "signal",
+    "special",
+    "special_bessel",
+    "special_distributions",
+    "special_error",
+    "special_gamma",
+    "special_integrals",
+    "special_reductions",
+)
+
+
+def load_all() -> None:
+    """Enter the operations of all families."""
+    for family in OF_SCIPY:
+        importlib.import_module(f".{family}", __name__)
+
+
 __all__ = [
+    "OF_SCIPY",
     "binning",
     "calls",
     "compositions",
     "convolution",
-    "cosine",
     "cumulative",
     "custom",
     "decompositions",
@@ -57,6 +73,7 @@ __all__ = [
     "indexing",
     "linalg",
     "linear",
+    "load_all",
     "loops",
     "masks",
     "membership",
@@ -68,18 +85,9 @@ __all__ = [
     "quantiles",
     "reduction",
     "rounding",
-    "scipy_linalg",
     "selection",
     "shape",
-    "signal",
     "sorting",
     "spacing",
-    "special",
-    "special_bessel",
-    "special_distributions",
-    "special_error",
-    "special_gamma",
-    "special_integrals",
-    "special_reductions",
     "statistics",
 ]

@@ -135,7 +135,8 @@ def _masked(batch: Batch, x: Value, value: Value, arrays: Sequence[Value], index
     differs = any(batch.batched[2:])
     if batch.types[1].ndim or (differs and index != (SLOT,)):
         raise batch.refuse(
-            "how many elements a mask selects differs from example to example; write a number, or use np.where"
+            "how many elements a mask selects differs from example to example; "
+            "write one number to y[mask] with no other index beside the mask, or use np.where"
         )
     rank = batch.types[0].ndim
     mask, value = arrays[0], batch.aligned(value, 1, rank)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..builder import Value
 from ..op import NONDIFF, Masked, Nondifferentiable, Op, Refused, op, register
-from ..types import ArrayType, broadcast_shapes, result_dtype, ufunc_dtype
+from ..types import PYTHON_TYPE, ArrayType, broadcast_shapes, result_dtype, ufunc_dtype
 
 Rule = Callable[..., Any]
 
@@ -246,15 +246,15 @@ def _larger(strict: str, present: bool = False) -> tuple[Rule, Rule]:
     `present`: a number wins against nan.
     """
 
-    def rule(g: Value, mine: Value, other: Value) -> Any:
+    def rule(g: Value, y: Value, mine: Value, other: Value) -> Any:
+        if other.literal is not None:  # a result beyond the bound says the same, so that `mine` need not be kept
+            return Masked(g, y._emit(strict, y, other))
         wins = mine._emit(strict, mine, other)
-        if present and other.dtype.kind in "fc" and other.literal is None:
+        if present and other.dtype.kind in "fc":
             wins = bitwise_or(wins, isnan(other))
-        if other.literal is not None:
-            return Masked(g, wins)
         return where(mine.equals(other), 0.5 * g, where(wins, g, 0))
 
-    return lambda g, y, a, b: rule(g, a, b), lambda g, y, a, b: rule(g, b, a)
+    return lambda g, y, a, b: rule(g, y, a, b), lambda g, y, a, b: rule(g, y, b, a)
 
 
 maximum = binary(np.maximum, *_larger("greater"))
@@ -351,6 +351,15 @@ def _truth(c: Value) -> Value:
     return value
 
 
+def opposite(a: Value, b: Value) -> bool:
+    """Whether one of two masks is written as the negation of the other."""
+    for one, other in ((a, b), (b, a)):
+        made = one.builder.definition(one, "logical_not") or one.builder.definition(one, "invert")
+        if made is not None and made.operands[0] is other.atom and one.type == other.type and one.dtype.kind == "b":
+            return True
+    return False
+
+
 where.vjp(None, lambda g, y, c, a, b: Masked(g, _truth(c)), lambda g, y, c, a, b: Masked(g, logical_not(c)))
 
 
@@ -381,12 +390,16 @@ def stop_gradient(x: ArrayType) -> ArrayType:
     return x
 
 
+def _python_type(dtype: np.dtype[Any]) -> type:
+    return PYTHON_TYPE["i" if dtype.kind == "u" else dtype.kind]
+
+
 def _python_number(x: Any) -> Any:
-    return complex(x) if np.iscomplexobj(x) else float(x)
+    return _python_type(np.asarray(x).dtype)(x)
 
 
 def _python_number_text(x: ArrayType) -> str:
-    return "complex({0})" if x.dtype.kind == "c" else "float({0})"
+    return f"{_python_type(x.dtype).__name__}({{0}})"
 
 
 @op(name="python_number", fun=_python_number, batch=lambda b, x: x, python=_python_number_text, elementwise=True)
@@ -394,7 +407,7 @@ def python_number(x: ArrayType) -> ArrayType:
     """A NumPy scalar as a Python number."""
     if x.ndim:
         raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
-    return ArrayType((), np.dtype(complex if x.dtype.kind == "c" else float), weak=True)
+    return ArrayType((), np.dtype(_python_type(x.dtype)), weak=True)
 
 
 python_number.vjp(lambda g, y, x: g)

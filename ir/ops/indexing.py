@@ -8,7 +8,7 @@ import numpy as np
 
 from ..builder import Value
 from ..indexing import SLOT, Index, Slice, Slot, concrete_index, index_text, indexed_shape
-from ..kernels import last_write
+from ..kernels import add_rows, last_write
 from ..op import NONDIFF, op
 from ..types import ArrayType, Shape, normalize_axis, result_dtype
 from .batched_indexing import read_batch, survives_batch, write_batch
@@ -16,6 +16,8 @@ from .elementwise import where
 from .reduction import sum_
 from .shape import arange as _arange
 from .shape import expand_dims, filled, zeros
+
+MANY = 4096  # numbers to be added, from which on a kernel of our own pays
 
 
 def _getitem(x: Any, *arrays: Any, index: Index) -> Any:
@@ -159,14 +161,27 @@ def _index_add_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: I
     if distinct:
         return f"{{0}}[{target}] += {{1}}"
     if len(index) == 1 and isinstance(index[0], Slot):
-        return f"np.add.at({{0}}, {target}, {{1}})"
+        return f"{'add_rows' if _adds_many_rows(x, value, arrays[0]) else 'np.add.at'}({{0}}, {target}, {{1}})"
     if any(isinstance(entry, Slice) or entry is Ellipsis for entry in index):
         target = f"np.index_exp[{target}]"
         return f"np.add.at({{0}}, {target}, {{1}})"
     return f"np.add.at({{0}}, ({target}), {{1}})"
 
 
-@op(name="index_add", batch=write_batch, fun=_index_add, python="{0}", update=_index_add_text)
+def _adds_many_rows(x: ArrayType, value: ArrayType, places: ArrayType) -> bool:
+    """Whether so many rows of a table are added to that NumPy's np.add.at is worth being avoided."""
+    rows = places.dtype.kind in "iu" and places.ndim > 0 and value.shape == places.shape + x.shape[1:]
+    return rows and x.ndim > 1 and x.size > 0 and value.dtype == x.dtype and value.size >= MANY
+
+
+@op(
+    name="index_add",
+    batch=write_batch,
+    fun=_index_add,
+    python="{0}",
+    update=_index_add_text,
+    helpers=(add_rows,),
+)
 def index_add(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, distinct: bool = False) -> ArrayType:
     """x with `value` added at the index; places named more than once collect every addition (np.add.at).
 

@@ -202,6 +202,8 @@ def _diagonal_matrix_batch(batch: Batch, x: Value, *, offset: int) -> Value:
 )
 def diagonal_matrix(x: ArrayType, *, offset: int = 0) -> ArrayType:
     """A matrix with this diagonal."""
+    if x.ndim != 1:
+        raise ValueError(f"a diagonal is one row, not {x}")
     n = x.size + abs(offset)
     return ArrayType((n, n), x.dtype)
 

@@ -97,7 +97,7 @@ def outer(a: ArrayType, b: ArrayType) -> ArrayType:
 
 outer.vjp(
     lambda g, y, a, b: reshape(g @ _flat(b), shape=a.shape),
-    lambda g, y, a, b: reshape(transpose(g, axes=(1, 0)) @ _flat(a), shape=b.shape),
+    lambda g, y, a, b: reshape(_flat(a) @ g, shape=b.shape),
 )
 
 
@@ -143,7 +143,7 @@ def _to_front(x: Value, axis: int) -> Value:
     return transpose(x, axes=(axis, *rest)) if axis else x
 
 
-@op(np.tensordot, batch=_tensordot_batch, python=_tensordot_text, owns=False, domain=(REAL, REAL))
+@op(np.tensordot, batch=_tensordot_batch, python=_tensordot_text, domain=(REAL, REAL))
 def tensordot(a: ArrayType, b: ArrayType, *, axes: Axes) -> ArrayType:
     left, right = axes
     check_axes(left, a.ndim)
@@ -221,7 +221,7 @@ def _einsum_batch(batch: Batch, *operands: Value, subscripts: str, optimize: Ord
     return einsum(*operands, subscripts=f"{','.join(terms)}->{unused}{output}", optimize=optimize)
 
 
-@op(np.einsum, batch=_einsum_batch, fun=_einsum, python=_einsum_text, owns=False)
+@op(np.einsum, batch=_einsum_batch, fun=_einsum, python=_einsum_text)
 def einsum(*operands: ArrayType, subscripts: str, optimize: Order = False) -> ArrayType:
     """Subscripts are in the explicit form `ab,bc->ac`, without an ellipsis."""
     inputs, output = subscripts.split("->")
@@ -234,9 +234,11 @@ def einsum(*operands: ArrayType, subscripts: str, optimize: Order = False) -> Ar
 @einsum.vjp
 def einsum_vjp(g: Value, y: Value, *operands: Value, subscripts: str, optimize: Order) -> tuple[Value, ...]:
     """Each operand's cotangent is an einsum of g with the other operands, onto the operand's own indices."""
+    from .contraction import best_order, contract, is_plain
+
     inputs, output = subscripts.split("->")
     terms = inputs.split(",")
-    many = len(operands) > 1
+    plain = is_plain([y, *operands], [output, *terms])
     cotangents = []
     for k, (term, operand) in enumerate(zip(terms, operands, strict=True)):
         others = [(t, o) for i, (t, o) in enumerate(zip(terms, operands, strict=True)) if i != k]
@@ -246,8 +248,12 @@ def einsum_vjp(g: Value, y: Value, *operands: Value, subscripts: str, optimize: 
         values = [g, *(o for _, o in others)]
         if parts == [target]:
             result = g
+        elif plain and others:
+            result = contract(values, parts, target)
         else:
-            result = einsum(*values, subscripts=f"{','.join(parts)}->{target}", optimize=many)
+            known_sizes = len(values) > 2 and all(-1 not in v.shape for v in values)
+            order = best_order(values, parts, target) if known_sizes else bool(others)
+            result = einsum(*values, subscripts=f"{','.join(parts)}->{target}", optimize=order)
         cotangents.append(_spread(result, target, term, operand))
     return tuple(cotangents)
 

@@ -92,13 +92,29 @@ def inline(
 
     for equation in program.equations:
         with builder.at(origin or equation.origin, equation.level + level):
-            result = builder.emit(equation.op, *map(read, equation.operands), **equation.params)
+            operands = [read(atom) for atom in equation.operands]
+            if equation.op.name in _OF_FIXED_TYPES:
+                operands = [_as_declared(v, a.type) for v, a in zip(operands, equation.operands, strict=True)]
+            result = builder.emit(equation.op, *operands, **equation.params)
         values = result if isinstance(result, tuple) else (result,)
         for out, value in zip(equation.outs, values, strict=True):
             known[out] = value
             if isinstance(value.atom, Var) and out.name and not value.atom.name:
                 value.atom.name, value.atom.named = out.name, out.named
     return [read(o) for o in program.outputs]
+
+
+_OF_FIXED_TYPES = {"call", "cond", "scan", "while_loop"}  # which hold programs that take these types alone
+
+
+def _as_declared(value: Value, type_: ArrayType) -> Value:
+    """A value as an inner program takes it: a Python number again, where the loop around it reads it from an array."""
+    from .elementwise import astype, python_number
+
+    if value.type == type_ or value.shape != type_.shape:
+        return value
+    cast: Value = value if value.dtype == type_.dtype else astype(value, dtype=type_.dtype)
+    return python_number(cast) if type_.weak and not cast.type.weak else cast
 
 
 def _copies(builder: Builder, variables: Sequence[Var]) -> list[Value]:
@@ -285,6 +301,18 @@ def while_(*operands: ArrayType, test: Program, body: Program, tests: int, const
     if tuple(o.type for o in body.outputs) != tuple(state):
         raise TypeError("the body of a loop must return a carry of the types that it takes")
     return (*state, *(_stacked(t, UNKNOWN) for t in state))
+
+
+def sum_of_rounds(one: Value, other: Value) -> Value:
+    """The sum of two lists that have an array for each round: a loop, since Python's + would join them."""
+    inner = Builder()
+    type_ = one.type.with_shape(one.shape[1:])
+    added = inner.input(type_, "") + inner.input(other.type.with_shape(other.shape[1:]), "")
+    total: Value
+    (total,) = one.builder.emit(
+        scan, one, other, body=inner.program("body", [added]), length=UNKNOWN, consts=0, carry=0
+    )
+    return total
 
 
 @while_.vjp

@@ -20,9 +20,12 @@ from ..types import ArrayType, broadcast_shapes, normalize_axes, result_dtype
 from .coefficients import COEFFICIENT_RULES, LONGEST_NUMBER, scaled_sum
 from .custom import CUSTOM_RULES
 from .identities import IDENTITY_RULES
+from .masks import MASK_RULES
 from .memory import MEMORY_RULES, overwritten_addition
+from .reuse import REUSE_RULES
 from .scatter import SCATTER_RULES, sum_of_scatter
 from .tangents import TANGENT_RULES
+from .zeros import ZERO_RULES
 
 
 def _defined(builder: Builder, value: Value, name: str) -> tuple[Value, ...] | None:
@@ -302,11 +305,6 @@ def plus_sign(builder: Builder, x: Value) -> Value | None:
     return x if (builder.level > 0 or x.type.weak) and x.dtype.kind != "b" else None
 
 
-def mask_with_itself(builder: Builder, a: Value, b: Value) -> Value | None:
-    """m & m = m."""
-    return a if _same(a, b) else None
-
-
 def fold_numbers(name: str) -> Rule:
     """An operation on numbers alone is a number, and with an array of one number such an array."""
 
@@ -373,18 +371,6 @@ def cancel_common_factor(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
-def reuse_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
-    """(x / b) * a = x * (a / b) where the program below has a / b already."""
-    for quotient, factor in ((a, b), (b, a)):
-        made = builder.definition(quotient, "divide")
-        inner = _defined(builder, quotient, "divide")
-        known = builder.find("divide", factor, inner[1]) if inner else None
-        there = builder.definition(known) if known is not None else None
-        if made and inner and known is not None and there is not None and there.level < made.level:
-            return inner[0] * known if _product_type(inner[0], known) == _product_type(a, b) else None
-    return None
-
-
 def negate_difference(builder: Builder, x: Value) -> Value | None:
     """-(a - b) = b - a."""
     inner = _defined(builder, x, "subtract")
@@ -407,13 +393,12 @@ EXACT: dict[str, tuple[Rule, ...]] = {
     "broadcast_to": (broadcast_to_itself,),
     "astype": (cast_to_itself, cast_of_a_number),
     "copy": (copy_is_the_value,),
-    "bitwise_and": (mask_with_itself,),
 }
 
 ADJOINT: dict[str, tuple[Rule, ...]] = {
     "add": (fold_numbers("add"), weak_number("add")),
     "subtract": (fold_numbers("subtract"), weak_number("subtract")),
-    "multiply": (fold_numbers("multiply"), weak_number("multiply"), number_for_filled, cancel_division, reuse_quotient),
+    "multiply": (fold_numbers("multiply"), weak_number("multiply"), number_for_filled, cancel_division),
     "divide": (fold_numbers("divide"), weak_number("divide"), cancel_common_factor),
     "negative": (negate_difference,),
     "transpose": (transposed_product,),
@@ -436,7 +421,8 @@ def _guarded(table: dict[str, tuple[Callable[..., Value | None], ...]]) -> dict[
 
 RULES = _table(
     EXACT,
+    MASK_RULES,
     MEMORY_RULES,
     CUSTOM_RULES,
-    *map(_guarded, (ADJOINT, SCATTER_RULES, IDENTITY_RULES, TANGENT_RULES, COEFFICIENT_RULES)),
+    *map(_guarded, (ZERO_RULES, ADJOINT, REUSE_RULES, SCATTER_RULES, IDENTITY_RULES, TANGENT_RULES, COEFFICIENT_RULES)),
 )

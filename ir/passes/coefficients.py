@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..builder import Builder, Rule, Value
 from ..op import BY_NAME
-from ..program import Literal
+from ..program import Literal, Var
 from ..types import normalize_axes
 
 Number = int | float
 LONGEST_NUMBER = 8  # digits; 0.1 * -0.1 stays a product, since -0.010000000000000002 says nothing to a reader
 
 
-@dataclass(frozen=True, slots=True)
-class Scaled:
+class Scaled(NamedTuple):
     """num / den * rest; rest is None for a bare number."""
 
     num: Number
@@ -121,9 +120,14 @@ def gather_product(builder: Builder, a: Value, b: Value) -> Value | None:
     if left.rest is not None or (right.rest is not None and not b.type.inexact):
         return None
     product = Scaled(left.num * right.num, left.den * right.den, right.rest)
-    if max(len(repr(product.num)), len(repr(product.den))) > LONGEST_NUMBER or not _in_range(product):
+    if not _is_written(product):
         return None
     return scale(builder, product) if right.rest is not None else _number_of(builder, product, a, b)
+
+
+def _is_written(x: Scaled) -> bool:
+    """Whether the coefficient is short enough for a reader, and in range."""
+    return max(len(repr(x.num)), len(repr(x.den))) <= LONGEST_NUMBER and _in_range(x)
 
 
 def _in_range(x: Scaled) -> bool:
@@ -230,10 +234,43 @@ def common_factor(name: str) -> Rule:
             return None
         if left.den == 1 and left.num == -1:
             return None
-        inner = builder.emit(BY_NAME[name], left.rest, right.rest)
-        return scale(builder, Scaled(left.num, left.den, inner))
+        rest: Value = builder.emit(BY_NAME[name], left.rest, right.rest)
+        inner = scaled(builder, rest)  # c * x + c * x = (2 c) * x
+        product = Scaled(left.num * inner.num, left.den * inner.den, inner.rest)
+        return scale(builder, product if _is_written(product) else Scaled(left.num, left.den, rest))
 
     return factored
+
+
+def added_twice(name: str) -> Rule:
+    """(a + c * x) + c * x = a + (2 c) * x for a number c other than 1, likewise with minus."""
+
+    def gathered_twice(builder: Builder, a: Value, b: Value) -> Value | None:
+        before = builder.definition(a, name)
+        if before is None or before.operands[1] is not b.atom or not isinstance(b.atom, Var):
+            return None
+        if a.atom in builder.shared:
+            return None
+        part = _deep(builder, b)
+        double = Scaled(2 * part.num, part.den, part.rest)
+        if part.trivial or part.rest is None or not _in_range(double):
+            return None
+        result: Value = builder.emit(BY_NAME[name], Value(builder, before.operands[0]), scale(builder, double))
+        return result
+
+    return gathered_twice
+
+
+def number_outward(name: str) -> Rule:
+    """A rearrangement of c * x is c times that of x, so that numbers meet."""
+
+    def number_moved(builder: Builder, x: Value, **params: Any) -> Value | None:
+        inner = scaled(builder, x)
+        if inner.trivial or inner.rest is None or x.atom in builder.shared:
+            return None
+        return scale(builder, Scaled(inner.num, inner.den, builder.emit(BY_NAME[name], inner.rest, **params)))
+
+    return number_moved
 
 
 def _deep(builder: Builder, value: Value) -> Scaled:
@@ -257,6 +294,7 @@ COEFFICIENT_RULES: dict[str, tuple[Rule, ...]] = {
     "multiply": (gather_product,),
     "divide": (gather_quotient,),
     "negative": (gather_negation,),
-    "add": (common_factor("add"), subtract_scaled),
-    "subtract": (common_factor("subtract"), add_scaled),
+    "add": (common_factor("add"), subtract_scaled, added_twice("add")),
+    "subtract": (common_factor("subtract"), add_scaled, added_twice("subtract")),
+    "expand_dims": (number_outward("expand_dims"),),
 }

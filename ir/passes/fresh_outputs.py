@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..aliasing import cells, may_alias, read_only, roots
+from ..aliasing import cells, may_alias, read_only, roots, shares_memory
 from ..builder import Builder, Value
 from ..op import BY_NAME
 from ..ops.loops import map_programs
 from ..program import Atom, Equation, Literal, Program, Var
 from .dead_code import eliminate_dead_code
 
-_WHOLE = ("reshape", "transpose", "expand_dims", "squeeze")  # views of all elements, each once
+_WHOLE = {"reshape", "expand_dims", "squeeze"}  # views of all elements, each once, in their order
 
 
-def copy_shared_outputs(program: Program, early: int = 0, last: int = 1) -> Program:
+def copy_shared_outputs(program: Program, early: int = 0, last: int = 1, ordered: bool = False) -> Program:
     """The program with a copy for each output that shares its buffer with anything the caller can see.
 
     So also every program that is called within it. The first `early` outputs are handed out before the backward pass
-    is run, whose level is `last`.
+    is run, whose level is `last`. With `ordered` no output is the transpose of an array: gradients go to optimizers.
     """
     program = _inside(program)
     owner = roots(program)
@@ -37,7 +37,7 @@ def copy_shared_outputs(program: Program, early: int = 0, last: int = 1) -> Prog
             continue
         made = definitions.get(output)
         borrowed = output in frozen or (made is not None and (not made.op.owns or may_alias(made, output)))
-        whole = not early and _is_all_of(output, definitions)
+        whole = not early and output not in frozen and _is_all_of(output, definitions, ordered)
         shared = (owner[output] is not output and not whole) or owner[output] in seen or (borrowed and not whole)
         seen.add(owner[output])
         scalar = made is not None and output in small and made.op.name not in ("as_array", "filled")
@@ -75,12 +75,15 @@ def copy_shared_outputs(program: Program, early: int = 0, last: int = 1) -> Prog
     return eliminate_dead_code(replace(program, equations=(*equations, *stores), outputs=tuple(outputs)))
 
 
-def _is_all_of(output: Var, definitions: Mapping[Var, Equation]) -> bool:
+def _is_all_of(output: Var, definitions: Mapping[Var, Equation], ordered: bool) -> bool:
     """Whether an output is all of an array that was made here, with its elements in another order or shape."""
     made = definitions.get(output)
-    while made is not None and made.op.name in _WHOLE and isinstance(made.operands[0], Var):
+    views = _WHOLE if ordered else _WHOLE | {"transpose"}
+    while made is not None and made.op.name in views and isinstance(made.operands[0], Var):
         output, made = made.operands[0], definitions.get(made.operands[0])
-    return made is not None and made.op.owns and bool(output.type.shape) and not may_alias(made, output)
+    if made is None or not output.type.shape:
+        return False
+    return made.op.owns and not shares_memory(made) and not may_alias(made, output)
 
 
 def _inside(program: Program) -> Program:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..builder import Builder, Value
 from ..program import Atom, Program, Var
 from .algebra import RULES
@@ -11,6 +13,9 @@ def simplify(program: Program) -> Program:
     """The program with every rule of the table applied where it matches; names and origins stay."""
     builder = Builder(RULES)
     renamed: dict[Var, Atom] = {}
+    reads = Counter(a for e in program.equations for a in e.operands if isinstance(a, Var))
+    reads.update(o for o in program.outputs if isinstance(o, Var))
+    written: set[Atom] = set()
     for var in program.inputs:
         builder.inputs.append(var)
         renamed[var] = var
@@ -22,12 +27,16 @@ def simplify(program: Program) -> Program:
         return Value(builder, renamed[atom] if isinstance(atom, Var) else atom)
 
     for equation in program.equations:
+        before = len(builder.equations)
         with builder.at(equation.origin, equation.level):
             result = builder.emit(equation.op, *map(read, equation.operands), **equation.params)
         values = result if isinstance(result, tuple) else (result,)
         for out, value in zip(equation.outs, values, strict=True):
             assert value.type == out.type, (equation.op, value.type, out.type)
             renamed[out] = value.atom
+            if reads[out] > 1 or value.atom in written:
+                builder.shared.update((value.atom, *(o for e in builder.equations[before:] for o in e.outs)))
+            written.add(value.atom)
             made = builder.definition(value)
             later = (
                 made.level if made is not None else 0

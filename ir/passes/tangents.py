@@ -50,7 +50,45 @@ def one_choice(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+def product_of_negated(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(-a) @ b = a @ (-b) = -(a @ b), so that a sum can subtract it; where the product is no larger than the factor."""
+    if builder.level < 2:
+        return None
+    for x, first in ((a, True), (b, False)):
+        inner = _operands(builder, x, "negative")
+        if inner is not None:
+            product = inner[0] @ b if first else a @ inner[0]
+            return -product if product.size <= x.size else None
+    return None
+
+
+def _is_precise(x: Value) -> bool:
+    """Whether a product of matrices adds up these as well as a sum does."""
+    return x.type.inexact and x.dtype.itemsize > 2
+
+
+def sum_of_product(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None, keepdims: bool) -> Value | None:
+    """sum(a * b) = a @ b for two rows."""
+    alone = x.ndim == 1 and not keepdims and x.atom not in builder.shared
+    factors = _operands(builder, x, "multiply") if alone else None
+    if factors is None or any(f.shape != x.shape or f.dtype != x.dtype or not _is_precise(x) for f in factors):
+        return None
+    return factors[0] @ factors[1]
+
+
+def turned_negated(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Value | None:
+    """(-a).T = -a.T"""
+    inner = _operands(builder, x, "negative") if builder.level > 1 else None
+    if inner is None:
+        return None
+    turned: Value = BY_NAME["transpose"](inner[0], axes=axes)
+    return -turned
+
+
 TANGENT_RULES: dict[str, tuple[Rule, ...]] = {
     "add": (one_choice, common_denominator("add")),
     "subtract": (common_denominator("subtract"),),
+    "matmul": (product_of_negated,),
+    "transpose": (turned_negated,),
+    "sum": (sum_of_product,),
 }

@@ -36,7 +36,7 @@ def batchnorm_value_and_grad(x, gamma, beta):
     dgamma = np.sum(dout * x_norm, axis=0)
     # line 71: x_norm = xc / std
     dxc = dx_norm / std
-    dstd = -np.sum(dx_norm * x_norm, axis=0) / std
+    dstd = -np.sum(dxc * x_norm, axis=0)
     # line 70: std = np.sqrt(var + 1e-5)
     dvar = 0.5 * dstd / std
     # line 69: var = np.mean(xc**2, axis=0)

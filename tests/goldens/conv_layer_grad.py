@@ -59,7 +59,7 @@ def conv_layer_value_and_grad(x, f, b):
 
     # backward
     # line 113: return np.sum(np.maximum(y, 0) ** 2)
-    dy = np.where(y > 0, 2 * maximum, 0)
+    dy = np.where(maximum > 0, 2 * maximum, 0)
     # line 112: y = conv2d(x, f, padding=1) + b[:, None, None]
     db = dy.sum(axis=(0, 2, 3))
     dx = convolution(dy, f[..., ::-1, ::-1].swapaxes(0, 1), padding=1).copy()

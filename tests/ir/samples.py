@@ -19,6 +19,7 @@ from samples_special import special, steps
 
 from tapeless.ir.indexing import SLOT, Slice
 from tapeless.ir.op import BY_NAME, Nondifferentiable, Op, Refused
+from tapeless.ir.ops import load_all
 from tapeless.ir.ops.compositions import COMPOSITIONS
 from tapeless.ir.types import DTYPES
 
@@ -494,4 +495,5 @@ COMPOSED: dict[str, list[Sample]] = {
 }
 COMPOSED |= composed_linear_algebra(Sample, numbers, complexes, each)
 COMPOSITION = {function.__name__: (key, function) for key, function in COMPOSITIONS.items()}
+load_all()
 NAMES = sorted(BY_NAME)

@@ -1,4 +1,10 @@
-"""NumPy functions whose arguments need arranging before an operation answers them, by family."""
+"""NumPy functions whose arguments need arranging before an operation answers them, by family; and those of SciPy.
+
+A family of SciPy is imported when a trace starts and its library is there, or when one of its ufuncs is met.
+"""
+
+import importlib
+import sys
 
 from . import (  # noqa: F401  (each enters its functions)
     alike,
@@ -19,14 +25,9 @@ from . import (  # noqa: F401  (each enters its functions)
     polynomials,
     products,
     reducing,
-    scipy_linalg,
-    scipy_matrices,
-    scipy_signal,
-    scipy_stats,
     selecting,
     sorting,
     spacing,
-    special,
     spectral,
     splitting,
     statistics,
@@ -34,4 +35,25 @@ from . import (  # noqa: F401  (each enters its functions)
 )
 from .registry import FUNCTIONS, as_tracer, check_target, function
 
-__all__ = ["FUNCTIONS", "as_tracer", "check_target", "function"]
+__all__ = ["FUNCTIONS", "OF_SCIPY", "as_tracer", "check_target", "function", "load_all", "load_imported"]
+
+OF_SCIPY = {
+    "special": "scipy.special",
+    "scipy_linalg": "scipy.linalg",
+    "scipy_matrices": "scipy.linalg",
+    "scipy_signal": "scipy.signal",
+    "scipy_stats": "scipy.stats",
+}
+
+
+def load_imported() -> None:
+    """Enter the functions of the modules of SciPy that somebody has imported."""
+    for family, library in OF_SCIPY.items():
+        if library in sys.modules:
+            importlib.import_module(f".{family}", __name__)
+
+
+def load_all() -> None:
+    """Enter the functions of all families."""
+    for family in OF_SCIPY:
+        importlib.import_module(f".{family}", __name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from ...ir.op import BY_NAME
 from ...ir.ops import linear
 from ...ir.ops.compositions import COMPOSITIONS
+from ...ir.ops.contraction import in_pairs, is_plain
 from ...ir.types import normalize_axis
 from ..array import ArrayTracer, lift, wrap
 from ..einsum import explicit_subscripts, listed_subscripts
@@ -16,7 +18,6 @@ from ..trace import Trace
 from .arranging import looks_at
 from .linalg import deliver
 from .registry import function, no_order
-
 
 _DOT, _INNER = np.dot, np.inner  # which are others while a trace runs
 _BLAS = ("float32", "float64", "complex64", "complex128")
@@ -80,10 +81,19 @@ def einsum(
     subscripts = explicit_subscripts(text, [v.ndim for v in values])
     how = static(optimize) if not isinstance(optimize, int) else bool(optimize)
 
+    inputs, output = subscripts.split("->")
+    terms = inputs.split(",")
+
+    def multiply(values: Sequence[Any], terms: Sequence[str], target: str) -> Any:
+        emit = trace.emit if target == output else trace.emit_unnamed
+        order = len(values) == 2 or (len(values) == len(arrays) and how)
+        return emit(linear.einsum, *values, subscripts=f"{','.join(terms)}->{target}", optimize=order)
+
     def look(*values: Any) -> Any:
+        if how and len(values) > 2 and is_plain(values, terms):  # so that a reverse pass has the products of pairs
+            return wrap(trace, in_pairs(values, terms, output, optimize=how, multiply=multiply, numpys=True))
         return wrap(trace, trace.emit(linear.einsum, *values, subscripts=subscripts, optimize=how))
 
-    inputs, output = subscripts.split("->")
     if len(values) == 1 and set(inputs) == set(output) and isinstance(arrays[0], ArrayTracer) and out is None:
         # a view in NumPy
         return looks_at(arrays[0], look(*values), lambda now: look(now._value()), "x.T or x[range(n), range(n)]")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...ir.builder import Value
 from ...ir.op import BY_CALLABLE, BY_NAME, Op
+from ...ir.ops import load_all
 from ...ir.ops.elementwise import logaddexp
 from ...ir.ops.special import MODULE, PREFIX, call, plus
 from ...ir.ops.special_bessel import spherical
@@ -20,6 +21,8 @@ from ..errors import UnsupportedError
 from ..refusals import refuse
 from ..trace import Trace
 from .libraries import arranged, library_function
+
+load_all()
 
 _NUMERICAL = "SciPy computes it by an expansion whose slope it does not give"
 _COUNTS = "it counts"

@@ -1,0 +1,59 @@
+"""Arrays of zeros in the backward pass: products with them are zeros, and adding them is nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..builder import Builder, Rule, Value
+from ..indexing import Index
+from ..op import BY_NAME
+
+
+def _are_zeros(builder: Builder, x: Value) -> bool:
+    made = builder.definition(x, "filled")
+    return made is not None and made.params["value"] == 0 and x.ndim > 0 and x.type.inexact
+
+
+def zeros_again(name: str) -> Rule:
+    """A product with zeros, and zeros in another arrangement, are zeros."""
+
+    def zeros(builder: Builder, *operands: Value, **params: Any) -> Value | None:
+        if not any(_are_zeros(builder, o) for o in operands):
+            return None
+        type_ = BY_NAME[name].infer(*(o.type for o in operands), **params)
+        if not type_.shape or -1 in type_.shape:  # as many as a loop has rounds
+            return None
+        result: Value = builder.emit(BY_NAME["filled"], value=0, shape=type_.shape, dtype=type_.dtype)
+        return result
+
+    return zeros
+
+
+def plus_zeros(builder: Builder, a: Value, b: Value) -> Value | None:
+    """x + 0 = 0 + x = x."""
+    for x, other in ((a, b), (b, a)):
+        if _are_zeros(builder, other) and BY_NAME["add"].infer(a.type, b.type) == x.type:
+            return x
+    return None
+
+
+def minus_zeros(builder: Builder, a: Value, b: Value) -> Value | None:
+    """x - 0 = x."""
+    return a if _are_zeros(builder, b) and BY_NAME["subtract"].infer(a.type, b.type) == a.type else None
+
+
+def addition_of_zeros(
+    builder: Builder, x: Value, value: Value, *arrays: Value, index: Index, distinct: bool
+) -> Value | None:
+    """Zeros added at some places of x are x."""
+    return x if _are_zeros(builder, value) else None
+
+
+ZERO_RULES: dict[str, tuple[Rule, ...]] = {
+    "multiply": (zeros_again("multiply"),),
+    "matmul": (zeros_again("matmul"),),
+    "transpose": (zeros_again("transpose"),),
+    "add": (plus_zeros,),
+    "subtract": (minus_zeros,),
+    "index_add": (addition_of_zeros,),
+}
