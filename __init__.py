@@ -15,6 +15,7 @@ from .tracer.errors import (
 )
 
 if TYPE_CHECKING:
+    from .runtime.ahead import compile_module
     from .runtime.calculus import (
         ggnvp,
         hessian,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         vmap,
     )
     from .runtime.checking import check_grads
+    from .runtime.disk_cache import CacheWarning
     from .runtime.forward_mode import linearize
     from .runtime.makers import make_jvp, make_vjp
     from .runtime.pullback import vjp
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "CacheWarning",
     "GradientError",
     "GuardMiss",
     "LeakedTracerError",
@@ -51,6 +54,7 @@ __all__ = [
     "check_grads",
     "checkpoint",
     "clip_gradient",
+    "compile_module",
     "cond",
     "custom_jvp",
     "custom_vjp",
@@ -89,8 +93,10 @@ __all__ = [
 
 # Where the names are that an ordinary gradient does not need: a module is imported when one of its names is asked for.
 _LATER = {
+    "runtime.ahead": "compile_module",
     "runtime.calculus": "ggnvp hessian hessian_vector_product hvp jacfwd jacobian jacrev jvp value_and_jacobian vmap",
     "runtime.checking": "check_grads",
+    "runtime.disk_cache": "CacheWarning",
     "runtime.forward_mode": "linearize",
     "runtime.makers": "make_jvp make_vjp",
     "runtime.pullback": "vjp",

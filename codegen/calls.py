@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,17 @@ from .source import Comment, Function, Item, print_items
 
 if TYPE_CHECKING:
     from .lower import Lowering
+
+
+class Called(str):
+    """The name of a function, which takes these lengths besides its operands."""
+
+    lengths: tuple[str, ...] = ()
+
+
+def words(items: Sequence[Item]) -> set[str]:
+    """The names in the lines, and whatever else looks like one."""
+    return set(re.findall(r"[^\W\d]\w*", print_items(items)))
 
 
 @dataclass(slots=True)
@@ -42,11 +54,14 @@ def local_functions(
     others: set[str],
     home: str,
     externals: Mapping[Program | External, str] | None = None,
+    reuse: bool = False,
+    lengths: Collection[str] = (),
 ) -> LocalFunctions:
     """A function for each program that is called within this one, those that it calls itself before it.
 
     `module` are names that every function reads; `others` are read by the main function alone: its parameters, and the
-    captured arrays. `externals` are the names of functions from elsewhere.
+    captured arrays. `externals` are the names of functions from elsewhere. `reuse` is as for `Lowering`.
+    A function that reads one of the `lengths` gets it as a parameter.
     """
     found = LocalFunctions(dict(externals or {}))
     bodies = {e.params["body"]: None for p in programs_within(program) for e in p.equations if e.op.name == "call"}
@@ -56,13 +71,16 @@ def local_functions(
         first.setdefault(key, body)
     free = _names(list(first.values()), module | others)
     found.reserved = module.union(*free.values())
-    known: dict[tuple[str, str], str] = {}
+    known: dict[tuple[str, str], Called] = {}
     for key, body in first.items():
         base = legal(body.name)
-        parameters, items = _function(body, found, home)
+        parameters, items = _function(body, found, home, reuse)
+        read = [name for name in sorted(lengths) if name in words(items)]
+        parameters = ", ".join(filter(None, (parameters, *read)))
         text = f"({parameters}):\n{print_items(items)}"
         if (base, text) not in known:
-            known[base, text] = free[base].pop(0)
+            known[base, text] = Called(free[base].pop(0))
+            known[base, text].lengths = tuple(read)
             found.items += [Function(f"def {known[base, text]}({parameters}):", items), Comment(""), Comment("")]
         found.names.update({other: known[base, text] for other, its in keys.items() if its == key})
     return found
@@ -83,7 +101,7 @@ def _names(bodies: list[Program], taken: set[str]) -> dict[str, list[str]]:
     return free
 
 
-def _function(body: Program, functions: LocalFunctions, home: str) -> tuple[str, list[Item]]:
+def _function(body: Program, functions: LocalFunctions, home: str, reuse: bool) -> tuple[str, list[Item]]:
     """The parameters and the lines."""
     from .lower import Lowering
 
@@ -95,7 +113,7 @@ def _function(body: Program, functions: LocalFunctions, home: str) -> tuple[str,
             number += 1
             name = f"{base}_{number}"
         given[var] = name
-    lowering = Lowering(body, given, functions.reserved, functions=functions.names)
+    lowering = Lowering(body, given, functions.reserved, functions=functions.names, reuse=reuse)
     forward, backward = lowering.body(home)
     items: list[Item] = [Comment("forward"), *forward] if forward and backward else [*forward]
     if backward:
@@ -122,6 +140,7 @@ def lower_call(outer: Lowering, number: int, equation: Equation) -> list[Item]:
     """`y, z = f(x)`."""
     operands = [outer.expression(o) for o in equation.operands]
     body: Program = equation.params["body"]
+    operands += [ast.Name(name, ast.Load()) for name in getattr(outer.functions[body], "lengths", ())]
     targets: list[ast.expr] = []
     for out, result in zip(equation.outs, body.outputs, strict=True):
         name = "_"

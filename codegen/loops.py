@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..ir.aliasing import roots
@@ -11,6 +12,7 @@ from ..ir.ops.batched_loops import UNKNOWN
 from ..ir.ops.custom import EXTERNAL
 from ..ir.program import Atom, Equation, Literal, Program, Var
 from ..ir.types import ArrayType
+from .blocks import lower_blocks
 from .calls import lower_call
 from .externals import lower_external
 from .names import legal
@@ -30,6 +32,8 @@ def lower_block(outer: Lowering, number: int, equation: Equation, home: str) -> 
         return _Loop(outer, number, equation, home).while_loop()
     if equation.op.name == "cond":
         return _cond(outer, number, equation, home)
+    if equation.op.name == "blocks":
+        return lower_blocks(outer, number, equation, home)
     if equation.op.name == "call":
         return lower_call(outer, number, equation)
     if equation.op.name in EXTERNAL:
@@ -49,7 +53,7 @@ def _used(outer: Lowering, var: Var) -> bool:
     return var in outer.plan.last_use
 
 
-def _nested(
+def nested_lines(
     outer: Lowering,
     program: Program,
     given: dict[Var, str],
@@ -62,7 +66,8 @@ def _nested(
     from .lower import Lowering
 
     reserved = {name for name in outer.names.values() if name not in given.values()} | outer.reserved | extra
-    inner = Lowering(program, given, reserved, constant=constant, owned=owned, functions=outer.functions)
+    inner = Lowering(program, given, reserved, constant=constant, owned=owned, functions=outer.functions,
+                     target=outer.target, reuse=outer.reuse)  # fmt: skip
     forward, backward = inner.body(home)
     outer.helpers.update(inner.helpers)
     outer.imports.update(inner.imports)
@@ -161,8 +166,9 @@ class _Loop:
         given.update(zip(inputs[consts : consts + carry], names, strict=True))
         xs = self._constants(inputs[consts + carry :], self.operands[consts + carry :])
         slices = inputs[consts + carry :]
-        listed = length == UNKNOWN
-        n = expression(f"len({xs[slices[0]]})", []) if listed else ast.Constant(length)
+        unknown = length == UNKNOWN
+        listed = unknown or (self.outer.target is not None and self.outer.target.lists)
+        n = expression(f"len({xs[slices[0]]})", []) if unknown else ast.Constant(length)
         index = self._take("i", self.number)
         collected = [
             (self._collector(var, "results", var.type, n, listed), body.outputs[carry + j])
@@ -184,18 +190,38 @@ class _Loop:
             while name in inner_names:
                 name += "_"
             inner_names.add(name)
-            lines.append(_text(f"{name} = {xs[var]}[{index}]"))
+            whole = listed and not unknown and xs[var] not in self.outer.lists and var.type.shape
+            place = f"{index}, ..." if whole else index
+            body, var, text = _converted(body, var, f"{xs[var]}[{place}]")
+            lines.append(_text(f"{name} = {text}"))
             given[var] = name
         extra = inner_names | {place for place, _ in collected}
         owned = self._owned_carries(body, consts, carry) if not (listed and kept) else []
-        inner, nested = _nested(self.outer, body, given, inputs[:consts], self.home, extra - set(given.values()), owned)
+        extra -= set(given.values())
+        inner, nested = nested_lines(self.outer, body, given, inputs[:consts], self.home, extra, owned)
         lines += nested
         lines += [_stored(place, index, inner.expression(output)) for place, output in collected]
         lines += _rebind(names, [inner.expression(o) for o in body.outputs[:carry]])
         index_read = bool(kept or collected) or any(var in read for var in slices)
-        order = f"reversed(range({ast.unparse(n)}))" if params["reverse"] else f"range({ast.unparse(n)})"
+        order = f"range({ast.unparse(n)})"
+        if params["reverse"]:  # numba has no reversed()
+            last = f"{ast.unparse(n)} - 1" if unknown else length - 1
+            order = f"range({last}, -1, -1)" if self.outer.target else f"reversed({order})"
         header = f"for {index if index_read else '_'} in {order}:"
-        return [*self.before, Function(header, lines or [ast.Pass()])]
+        loop = Function(header, lines or [ast.Pass()])
+        together = self._together([place for place, _ in collected + kept]) if listed and not unknown else []
+        return [*self.before, loop, *together]
+
+    def _together(self, places: Sequence[str]) -> list[Item]:
+        """Lists as arrays, but for those that other loops alone read."""
+        lines: list[Item] = []
+        for place in places:
+            var = next(v for v in self.equation.outs if self.outer.names.get(v) == place)
+            if read_by_loops_alone(self.outer.program, var):
+                self.outer.lists.add(place)
+            else:
+                lines.append(_text(f"{place} = xp.stack({place})"))
+        return lines
 
     def _owned_carries(self, body: Program, consts: int, carry: int) -> list[Var]:
         """The carries that the body may overwrite: begun with a buffer nobody else reads, and handed on apart."""
@@ -232,9 +258,9 @@ class _Loop:
         for_test.update(zip(test.inputs[tests:], names, strict=True))
         given.update(zip(body.inputs[consts:], names, strict=True))
         extra = {place for place, _ in kept}
-        tester, test_lines = _nested(self.outer, test, for_test, test.inputs, self.home, extra)
+        tester, test_lines = nested_lines(self.outer, test, for_test, test.inputs, self.home, extra)
         condition = tester.expression(test.outputs[0])
-        inner, nested = _nested(self.outer, body, given, body.inputs[:consts], self.home, extra)
+        inner, nested = nested_lines(self.outer, body, given, body.inputs[:consts], self.home, extra)
         lines: list[Item] = [_text(f"{place}.append({name})") for place, name in kept]
         lines += nested
         lines += _rebind(names, [inner.expression(o) for o in body.outputs])
@@ -243,6 +269,27 @@ class _Loop:
             return [*self.before, Function(header, lines or [ast.Pass()])]
         stop = ast.If(ast.UnaryOp(ast.Not(), condition), [ast.Break()], [])
         return [*self.before, Function("while True:", [*test_lines, stop, *lines])]
+
+
+def _converted(body: Program, var: Var, text: str) -> tuple[Program, Var, str]:
+    """`float(x[i])` where the body reads a slice as a Python number alone: the body without that step, its result."""
+    readers = [e for e in body.equations if var in e.operands]
+    if len(readers) != 1 or readers[0].op.name != "python_number" or var in body.outputs:
+        return body, var, text
+    equations = tuple(e for e in body.equations if e is not readers[0])
+    inputs = tuple(readers[0].out if v is var else v for v in body.inputs)
+    template = readers[0].op.template([var.type], dict(readers[0].params))
+    return replace(body, inputs=inputs, equations=equations), readers[0].out, template.format(text)
+
+
+def read_by_loops_alone(program: Program, var: Var) -> bool:
+    """Whether each reader takes one element in each of its rounds."""
+    for equation in program.equations:
+        params = equation.params
+        first = params["consts"] + params["carry"] if equation.op.name == "scan" else len(equation.operands)
+        if var in equation.operands[:first]:
+            return False
+    return var not in program.outputs
 
 
 def _begins_plain(body: Program, carried: Sequence[Var]) -> bool:
@@ -276,7 +323,7 @@ def _cond(outer: Lowering, number: int, equation: Equation, home: str) -> list[I
         names.append(name)
     blocks: list[Item] = []
     for branch, inputs, word in zip(branches, given, ("if", "else"), strict=True):
-        inner, lines = _nested(outer, branch, inputs, branch.inputs, home, set(names))
+        inner, lines = nested_lines(outer, branch, inputs, branch.inputs, home, set(names))
         lines += [_assign(name, inner.expression(o)) for name, o in zip(names, branch.outputs, strict=True)]
         header = f"if {ast.unparse(ast.fix_missing_locations(condition))}:" if word == "if" else "else:"
         blocks.append(Function(header, lines or [ast.Pass()]))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.dims import is_symbolic_number
 from ..ir.indexing import Index
 from ..ir.op import BY_NAME, Op
 from ..ir.ops.custom import External
@@ -20,6 +21,7 @@ from .numbers import number_expression
 from .plan import END, Plan, plan
 from .positions import mark, mark_node
 from .source import Comment, Item
+from .target import Target
 from .templates import expression, statement
 
 WRITTEN = ("", 0, 0)  # the block of the writes into arguments, which answers no forward line
@@ -38,16 +40,22 @@ class Lowering:
         owned: Collection[Var] = (),
         functions: Mapping[Program | External, str] | None = None,
         last: int | None = None,
+        target: Target | None = None,
+        reuse: bool = False,
     ) -> None:
         """`constant` are inputs that keep their names throughout, since the text is run again and again; `owned`
         are inputs whose buffers may be overwritten; `functions` are the names of what is called; `last` is
-        the level of the backward part, by default the highest that there is."""
+        the level of the backward part, by default the highest that there is; `target` is what the text is for
+        if not NumPy; with `reuse` large results are written into operands that are not needed any more."""
         self.program = program
+        self.target = target
+        self.lists: set[str] = set()  # names of lists that a loop collected, for a target without writes
         self.functions = functions or {}
         self.headings: dict[int, str] = {}  # what the part of each level is called
         self.closure = closure
         self.constant = {*program.captures, *constant}  # whose names are not given to anything else
-        self.plan: Plan = plan(program, closure, owned, last)
+        self.reuse = reuse and target is None
+        self.plan: Plan = plan(program, closure, owned, last, self.reuse)
         self.last = max((e.level for e in program.equations), default=0) if last is None else last
         self.names: dict[Var, str] = dict(given)
         self.helpers: dict[str, Callable[..., Any]] = {}
@@ -115,6 +123,8 @@ class Lowering:
             return [ast.Assign([self._several_names(number, equation)], value)]
         if number in self.plan.in_place:
             return [self._accumulate(number, equation)]
+        if number in self.plan.overwritten:
+            value = self._into_operand(equation, equation.operands[self.plan.overwritten[number]])
         if number in self.plan.detached:
             value = expression("{0}.copy()", [value])
         name = self._assign_name(number, equation)
@@ -144,13 +154,30 @@ class Lowering:
         op, params = equation.op, dict(equation.params)
         if op.name == "index_add" and params["distinct"] and self._still_zero(equation.operands[0], params["index"]):
             op, params = BY_NAME["set_item"], {"index": params["index"]}  # what is added to 0 is written
-        template = op.update_template([o.type for o in equation.operands], params)
+        types = [o.type for o in equation.operands]
+        template = self.target.statement(op, types, params) if self.target else op.update_template(types, params)
         self._keep_helpers(op, template)
-        return _subtracted(_augmented(statement(template, operands)))
+        return _subtracted(_augmented(statement(template, operands), self._own_part(equation)))
+
+    def _own_part(self, equation: Equation) -> str:
+        """The name of what is read from the very place that is written, if the value written is made from it."""
+        value = equation.operands[-1]
+        made = self._made(value) if isinstance(value, Var) else None
+        if equation.op.name != "set_item" or len(equation.operands) != 2 or made is None or not made.op.elementwise:
+            return ""
+        for operand in made.operands:
+            part = self._made(operand) if isinstance(operand, Var) and operand in self.names else None
+            if part is None or part.op.name != "getitem" or made.out.type != part.out.type:
+                continue
+            if part.operands == equation.operands[:1] and part.params["index"] == equation.params["index"]:
+                return self.names[part.out]
+        return ""
 
     def _keep_helpers(self, op: Op, template: str) -> None:
         """Put the functions of ours that the text calls into the module."""
-        self.helpers.update((h.__name__, h) for h in op.helpers if f"{h.__name__}(" in template)
+        called = [h for h in op.helpers if f"{h.__name__}(" in template]
+        called += [h for h in op.helpers if any(h.__name__ in c.__code__.co_names for c in called)]
+        self.helpers.update((h.__name__, h) for h in called)
 
     def _still_zero(self, atom: Atom, index: Index) -> bool:
         """Whether nothing has been written at the index of a buffer that began as zeros."""
@@ -158,7 +185,7 @@ class Lowering:
             made = self._made(atom) if isinstance(atom, Var) else None
             if made is None:
                 return False
-            if made.op.name == "filled":
+            if made.op.name in ("filled", "filled_columns"):
                 return bool(made.params["value"] == 0)
             if made.op.update is None or len(made.operands) != 2:
                 return False
@@ -183,7 +210,19 @@ class Lowering:
         operator = {"add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div()}
         name = self._inherit(target, equation.out)
         augmented = ast.AugAssign(ast.Name(name, ast.Store()), operator[equation.op.name], right)
-        return _subtracted(augmented)
+        written = _subtracted(augmented)
+        if self.target and self.target.lists and isinstance(written, ast.AugAssign):
+            # what is a number for NumPy may be a view of an array there
+            value = ast.BinOp(ast.Name(name, ast.Load()), written.op, written.value)
+            return ast.Assign([ast.Name(name, ast.Store())], value)
+        return written
+
+    def _into_operand(self, equation: Equation, target: Atom) -> ast.expr:
+        """`np.add(dx, y, out=dx)`."""
+        operands = [self.expression(o) for o in equation.operands]
+        places = ", ".join(f"{{{i}}}" for i in range(len(operands)))
+        text = f"np.{equation.op.fun.__name__}({places}, out={{{len(operands)}}})"
+        return expression(text, [*operands, self.expression(target)])
 
     def _inherit(self, source: Var, out: Var) -> str:
         name = self.names[source]
@@ -221,7 +260,9 @@ class Lowering:
     def expression(self, atom: Atom) -> ast.expr:
         """An operand: a name, a number or the expression of an inlined equation."""
         if isinstance(atom, Literal):
-            return number_expression(atom.value, atom.type.weak)
+            if is_symbolic_number(atom.value) and "math." in str(atom.value):
+                self.imports.add("math")
+            return self.target.numbers.literal(atom) if self.target else number_expression(atom.value, atom.type.weak)
         if atom in self.names:
             return ast.Name(self.names[atom], ast.Load())
         equation = self.program.equations[self.definition[atom]]
@@ -245,9 +286,13 @@ class Lowering:
             atoms[place] = _plain_literal(equation, place, atoms)
         types = [atom.type for atom in atoms]
         operands = [self.expression(atom) for atom in atoms]
+        if self.target:
+            operands = [self.target.numbers.operand(equation, i, atoms, text) for i, text in enumerate(operands)]
         if equation.op.name == "negative":
             moves = self._sign_moves(equation.operands[0])
             return _negative(operands[0]) if moves else ast.UnaryOp(ast.USub(), operands[0])
+        if self.target:
+            return expression(self.target.expression(equation.op, types, equation.params), operands)
         template = equation.op.template(types, dict(equation.params))
         self._keep_helpers(equation.op, template)
         if types and types[0].weak:  # a Python number has no methods
@@ -263,8 +308,8 @@ def answer(origin: Origin, home: str) -> str:
     return f"{place}: {text}" if text else place
 
 
-def _augmented(node: ast.stmt) -> ast.stmt:
-    """`x[i] = x[i] + v` as `x[i] += v`."""
+def _augmented(node: ast.stmt, part: str = "") -> ast.stmt:
+    """`x[i] = x[i] + v` as `x[i] += v`; `part` is another name of x[i]."""
     if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.BinOp):
         return node
     target, value = node.targets[0], node.value
@@ -272,10 +317,10 @@ def _augmented(node: ast.stmt) -> ast.stmt:
         value.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.Pow
     ):
         return node
-    place = ast.dump(ast.Subscript(target.value, target.slice, ast.Load()))
-    if ast.dump(value.left) == place:
+    places = {ast.dump(ast.Subscript(target.value, target.slice, ast.Load())), ast.dump(ast.Name(part, ast.Load()))}
+    if ast.dump(value.left) in places:
         return ast.AugAssign(target, value.op, value.right)
-    if isinstance(value.op, ast.Add | ast.Mult) and ast.dump(value.right) == place:
+    if isinstance(value.op, ast.Add | ast.Mult) and ast.dump(value.right) in places:
         return ast.AugAssign(target, value.op, value.left)
     return node
 

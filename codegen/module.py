@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
+from ..ir.assumptions import assumed, is_symbolic
 from ..ir.ops.custom import External
 from ..ir.program import Program, Var
+from .annotations import annotated, leaf_annotation, result_annotation
+from .arguments import check_arguments
 from .calls import local_functions, programs_within
-from .externals import Named, externals, of_builtins
+from .door import Leaf, condition, door, plain_door
+from .externals import Named, externals
+from .hidden import hides_a_name, other_names, parameter_names, under
+from .lengths import opening as lengths_opening
+from .lengths import symbols_within
 from .lower import Lowering
 from .names import legal
 from .positions import Positions, positions
+from .short_names import short_names
 from .source import WIDTH, Comment, Function, Item, Verbatim, print_items
+from .target import Target
 from .templates import expression
 
 
@@ -39,9 +45,12 @@ class Signature:
     describes: str
     types: str
     closure: tuple[str, str] | None = None  # (name, result expression) of the nested function of a vjp
-    shapes: Sequence[tuple[str, tuple[int, ...]]] = ()  # arrays that the text itself must hold to their shapes
+    alone: bool = False  # no cache chose this text by its arguments: it checks them by itself
     written: Sequence[tuple[str, Sequence[str]]] = ()  # arrays that are written into, each with the other arrays
     headings: Sequence[tuple[int, str]] = ()  # what the part of each level is called; forward and backward by default
+    annotations: Mapping[str, str] = field(default_factory=dict)  # of parameters, in the text of a module
+    containers: Sequence[tuple[str, int | list[Any]]] = ()  # with lengths or keys, in the text of a module
+    inner: Mapping[str, str] = field(default_factory=dict)  # other names of parameters that hide what the text calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,9 @@ class Generated:
     imports: tuple[str, ...] = ()  # modules besides numpy
     positions: Positions = field(default_factory=dict)  # the equation of each line and expression, if asked for
     externals: tuple[Named, ...] = ()  # functions that the text calls by name
+    name: str = ""
+    header: str = ""  # the line of the text that begins the function, and what a module writes instead
+    annotated: str = ""
 
 
 def generate(
@@ -64,81 +76,151 @@ def generate(
     cotangents: int = 0,
     last: int | None = None,
     located: bool = False,
+    target: Target | None = None,
+    reuse: bool = False,
 ) -> Generated:
     """The function's text. `home` is the file of the user's function; `last` is the level of the nested function's
     equations, by default the highest that there is; `located` asks for `positions` too."""
+    everywhere = [e for inner in programs_within(program) for e in inner.equations]
+    helper_names = {h.__name__ for e in everywhere for h in e.op.helpers} | {check_arguments.__name__}
+    libraries = {module.partition(".")[0] for e in everywhere for module in e.op.imports}
+    lengths = symbols_within(program.inputs)
+    module_names = {"np", "NDArray", "GuardMiss", signature.name, *helper_names, *libraries, *lengths}
+    if signature.closure:
+        module_names.add(signature.closure[0])
     given: dict[Var, str] = {}
     opening: list[Item] = []
-    taken = {legal(p.split("=")[0].strip(" *")) for p in signature.parameters.split(",")}
+    own = parameter_names(signature.parameters)
+    taken = {legal(signature.inner.get(p, p)) for p in own}
     arguments = program.inputs[: len(program.inputs) - cotangents]
-    for var, leaf in zip(arguments, signature.leaves, strict=True):
+    reached = [under(leaf, signature.inner) for leaf in signature.leaves]
+    for var, leaf in zip(arguments, reached, strict=True):
         if leaf.isidentifier():
             given[var] = leaf
     uses = program.use_counts()
     unpacked: list[tuple[str, str]] = []
-    for var, leaf in zip(arguments, signature.leaves, strict=True):
+    for var, leaf in zip(arguments, reached, strict=True):
         if var not in given and var in uses:
-            given[var] = _free(legal(var.name or "x"), taken | set(given.values()))
+            given[var] = _free(legal(var.name or "x"), taken | module_names | set(given.values()))
             unpacked.append((given[var], leaf))
     opening += _unpack(unpacked)
     for var in program.inputs[len(arguments) :]:
-        given[var] = _free(legal(var.name or "dy"), taken | set(given.values()))
+        given[var] = _free(legal(var.name or "dy"), taken | module_names | set(given.values()))
     captures = []
     for var in program.captures:
-        given[var] = _free(legal(var.name or "captured"), taken | set(given.values()))
+        given[var] = _free(legal(var.name or "captured"), taken | module_names | set(given.values()))
         captures.append(given[var])
-    everywhere = [e for inner in programs_within(program) for e in inner.equations]
-    helper_names = {h.__name__ for e in everywhere for h in e.op.helpers}
-    libraries = {module.partition(".")[0] for e in everywhere for module in e.op.imports}
-    module_names = {"np", "GuardMiss", signature.name, *helper_names, *libraries}
-    if signature.closure:
-        module_names.add(signature.closure[0])
+        if target and target.parameter:
+            given[var] = _free(f"{captures[-1]}_", taken | module_names | set(given.values()) | set(captures))
+            opening += [ast.parse(f"{given[var]} = {target.parameter}.asarray({captures[-1]})").body[0]]
     others = {*taken, *given.values()}
     outside = externals(program, module_names | others)
     module_names |= {named.name for named in outside.values()}
     called: dict[Program | External, str] = {external: named.name for external, named in outside.items()}
-    functions = local_functions(program, module_names, others, home, called)
-    reserved = {*functions.reserved, *captures} | (taken - set(given.values()))
+    functions = local_functions(program, module_names, others, home, called, reuse, lengths)
+    reserved = {*functions.reserved, *captures, *lengths} | (taken - set(given.values()))
     closure = signature.closure is not None
-    lowering = Lowering(program, given, reserved, closure=closure, functions=functions.names, last=last)
+    lowering = Lowering(
+        program, given, reserved, closure=closure, functions=functions.names, last=last, target=target, reuse=reuse
+    )
     lowering.helpers.update(functions.helpers)
     lowering.imports.update(functions.imports)
     headings = bool(signature.headings)
     lowering.headings = dict(signature.headings)
     forward, backward = lowering.body(home)
-    items = _docstring(signature) + _checks(signature) + _apart(signature, captures) + opening
-    lowering.guarded = lowering.guarded or bool(signature.checks)
+    items = [] if signature.inner else _docstring(signature)
+    items += _containers(signature) + opening
+    if signature.alone:
+        items += _door(lowering, arguments, signature.leaves, reached, [path for path, _ in signature.written])
+    cotangent_names = [lowering.names[v] for v in program.inputs[len(arguments) :]]
+    checked: list[Item] = []
+    if signature.alone:
+        around = symbols_within(arguments)
+        checked = _door(lowering, program.inputs[len(arguments) :], cotangent_names, cotangent_names, (), around)
+    if is_symbolic():
+        items += _opening(lowering, arguments, reached, signature, [*forward, *checked, *backward], program)
+    items += _checks(signature) + _apart(signature, captures)
+    if not located and not target:  # what watches the text, and other readers, know `np.sin`
+        items += short_names([*forward, *backward], {*module_names, *others, *reserved})
+    lowering.guarded = lowering.guarded or bool(signature.checks and not signature.alone)
     if signature.closure:
-        items += _closure(program, signature, lowering, forward, backward, cotangents)
+        items += _closure(program, signature, lowering, forward, [*checked, *backward], cotangent_names)
     else:
         if forward:
             items += [Comment("forward"), *forward] if backward and not headings else forward
         if backward:
-            named = [] if headings else [*([Comment("")] if forward else []), Comment("backward")]
+            title = "forward and backward" if _together(program) else "backward"
+            named = [] if headings else [*([Comment("")] if forward else []), Comment(title)]
             items += [*named, *backward]
         outputs = [lowering.expression(o) for o in program.outputs]
-        items.append(ast.Return(expression(signature.result, outputs)))
-    whole = [*functions.items, Function(f"def {signature.name}({signature.parameters}):", items)]
+        items.append(ast.Return(expression(_result(signature), outputs)))
+    header = f"def {signature.name}({signature.parameters}):"
+    function = Function(header, items)
+    whole = [*functions.items, *(_passed_on(signature, function) if signature.inner else [function])]
     text = print_items(whole)
+    if not signature.inner and hides_a_name(own, helper_names, text):
+        apart = replace(signature, inner=other_names(own, module_names))
+        return generate(program, apart, home, cotangents, last, located, target, reuse)
     helpers = tuple(lowering.helpers[name] for name in sorted(lowering.helpers))
     found = positions(whole, text) if located else {}
     imports = tuple(sorted(lowering.imports))
     from_elsewhere = tuple(dict.fromkeys(outside.values()))
-    return Generated(text, helpers, tuple(captures), lowering.guarded, imports, found, from_elsewhere)
+    typed = ""
+    if signature.alone and not (target and target.parameter):
+        typed = annotated(signature.name, signature.parameters, signature.annotations, _returns(program, signature))
+    return Generated(
+        text, helpers, tuple(captures), lowering.guarded, imports, found, from_elsewhere, signature.name, header, typed
+    )
+
+
+def _returns(program: Program, signature: Signature) -> str | None:
+    """The annotation of what is returned."""
+    if signature.closure or not signature.alone:
+        return None
+    made = {out: e.op.name for e in program.equations for out in e.outs}
+    names = [ast.Name(f"_{i}", ast.Load()) for i in range(len(program.outputs))]
+    arrays = [isinstance(o, Var) and made.get(o) in ("as_array", "filled") for o in program.outputs]
+    leaves = {n.id: leaf_annotation(o.type, a) for n, o, a in zip(names, program.outputs, arrays)}
+    return result_annotation(expression(signature.result, names), leaves)
+
+
+def _result(signature: Signature) -> str:
+    """The returned expression over the outputs."""
+    result = signature.result
+    for name, other in signature.inner.items():
+        result = re.sub(rf"\btype\({re.escape(name)}(?!\w)", f"type({other}", result)
+    return result
+
+
+def _passed_on(signature: Signature, function: Function) -> list[Item]:
+    """The function under another name, and one with the parameters' own names that calls it."""
+    behind = Function(f"def _{signature.name}({', '.join(signature.inner.values())}):", function.body)
+    call = ast.parse(f"return _{signature.name}({', '.join(signature.inner)})").body[0]
+    return [behind, Comment(""), Comment(""), Function(function.header, [*_docstring(signature), call])]
+
+
+def _together(program: Program) -> bool:
+    """Whether a loop over blocks goes through steps of the function itself and of the backward pass."""
+    loops = [e for e in program.equations if e.op.name == "blocks" and e.level]
+    return any(inner.level < e.level for e in loops for inner in e.params["body"].equations)
 
 
 def _closure(
-    program: Program, signature: Signature, lowering: Lowering, forward: list[Item], backward: list[Item], count: int
+    program: Program,
+    signature: Signature,
+    lowering: Lowering,
+    forward: Sequence[Item],
+    backward: Sequence[Item],
+    cotangents: Sequence[str],
 ) -> list[Item]:
     """A function that returns its result and the pullback."""
     assert signature.closure is not None
     name, result = signature.closure
-    cotangents = [lowering.names[v] for v in program.inputs[len(program.inputs) - count :]]
     outputs = [lowering.expression(o) for o in program.outputs]
     inner = Function(f"def {name}({', '.join(cotangents)}):", [*backward, ast.Return(expression(result, outputs))])
     part = "backward" if name == "pullback" else "tangents"
     items: list[Item] = [Comment("forward"), *forward, Comment(""), Comment(part), inner, Comment("")]
-    items.append(ast.Return(expression(f"{signature.result}, {name}", outputs)))
+    items.append(ast.Return(expression(f"{_result(signature)}, {name}", outputs)))
     return items
 
 
@@ -177,21 +259,59 @@ def folded(types: str) -> str:
     return "\n".join(lines)
 
 
+def _containers(signature: Signature) -> list[Item]:
+    """More in a container than the text knows of, and another order of keys, would go unseen."""
+    lines = []
+    every = [("list" if isinstance(held, list) else "len", path, held) for path, held in signature.containers]
+    for i in range(0, len(every), 3):
+        some = every[i : i + 3]
+        tests = [f"{called}({under(path, signature.inner)}) == {held!r}" for called, path, held in some]
+        wanted = " and ".join(f"{called}({path}) == {held!r}" for called, path, held in some)
+        lines += [*condition(tests), f"    raise ValueError({f'this was made for {wanted}'!r})"]
+    return [Verbatim("\n".join(lines))] if lines else []
+
+
 def _checks(signature: Signature) -> list[Item]:
     """Static arguments are part of the text: another value is another path."""
     items: list[Item] = []
-    for start in range(0, len(signature.shapes), 4):
-        some = signature.shapes[start : start + 4]
-        paths, wanted = ", ".join(path for path, _ in some), ", ".join(str(shape) for _, shape in some)
-        found = ", ".join(f"{path}.shape" for path, _ in some)
-        one = len(some) == 1
-        test = f"{found} != {wanted}" if one else f"({found}) != ({wanted})"
-        message = f"{paths} must have the shape{'' if one else 's'} {wanted}"
-        items.append(ast.parse(f"if {test}: raise ValueError({message!r})").body[0])
     for path, value in signature.checks:
-        test = f"{path} is not {value!r}" if value is None or isinstance(value, bool) else f"{path} != {value!r}"
-        items.append(ast.parse(f"if {test}: raise GuardMiss({path!r})").body[0])
+        held = under(path, signature.inner)
+        test = f"{held} is not {value!r}" if value is None or isinstance(value, bool) else f"{held} != {value!r}"
+        miss = f"GuardMiss({path!r})"
+        if signature.alone:
+            message = f"{path} must be {value!r}: this was made for that value alone"
+            miss = f"ValueError({message!r})"
+        items.append(ast.parse(f"if {test}: raise {miss}").body[0])
     return items
+
+
+def _door(
+    lowering: Lowering,
+    inputs: Sequence[Var],
+    paths: Sequence[str],
+    reached: Sequence[str],
+    written: Sequence[str],
+    around: Collection[str] = (),
+) -> list[Item]:
+    """The test of the inputs. A value that the text does not read has no name of its own."""
+    names = [lowering.names.get(var, leaf) for var, leaf in zip(inputs, reached, strict=True)]
+    leaves = [Leaf(path, name, var.type) for path, name, var in zip(paths, names, inputs)]
+    if lowering.target:
+        return plain_door(leaves, lowering.target.dtype, lowering.target.scalar)
+    items = door(leaves, written, around)
+    if items:
+        lowering.helpers[check_arguments.__name__] = check_arguments
+    return items
+
+
+def _opening(
+    lowering: Lowering, inputs: Sequence[Var], reached: Sequence[str], signature: Signature, body: Sequence[Item],
+    program: Program,
+) -> list[Item]:  # fmt: skip
+    """The lengths in symbols that the body reads. Who chose this text by its arguments has tested the assumptions."""
+    leaves = [Leaf(p, lowering.names.get(v, p), v.type) for v, p in zip(inputs, reached, strict=True)]
+    outputs = [ast.Expr(lowering.expression(o)) for o in program.outputs]
+    return lengths_opening(leaves, [*body, *outputs], assumed() if signature.alone else ())
 
 
 def _apart(signature: Signature, captures: Sequence[str]) -> list[Item]:
@@ -201,48 +321,10 @@ def _apart(signature: Signature, captures: Sequence[str]) -> list[Item]:
         others = [*arrays, *captures]
         if not others:
             continue
-        one = len(others) == 1
-        test = f"np.shares_memory({path}, {others[0]})"
-        if not one:
-            test = f"any(np.shares_memory({path}, other) for other in ({', '.join(others)}))"
+        held, found = under(path, signature.inner), [under(other, signature.inner) for other in others]
+        test = f"np.shares_memory({held}, {found[0]})"
+        if len(found) > 1:
+            test = f"any(np.shares_memory({held}, other) for other in ({', '.join(found)}))"
         message = f"{path} is written into and must not share memory with {' or '.join(others)}: pass {path}.copy()"
         items.append(ast.parse(f"if {test}: raise ValueError({message!r})").body[0])
     return items
-
-
-GUARD_MISS = '''class GuardMiss(Exception):
-    """A value decided a branch when this text was made, and is another one now."""
-'''
-
-
-def module_text(generated: Generated, header: str, captured: Sequence[np.ndarray[Any, Any]]) -> str:
-    """A module that imports numpy and the libraries that its text calls: header, constants, helpers, the function.
-
-    Raises ValueError for a captured array too large to be written out, and for a function that cannot be imported.
-    """
-    imports = "".join(f"import {module}\n" for module in generated.imports)
-    imports += "".join(named.statement for named in generated.externals if not of_builtins(named))
-    parts = [f'"""{header}"""\n\nimport numpy as np\n{imports}']
-    constants = []
-    for name, array in zip(generated.captures, captured, strict=True):
-        if array.size > 1000:
-            raise ValueError(
-                f"the captured array {name} has {array.size} elements, too many to write into a module; "
-                "pass it as an argument"
-            )
-        constants.append(f"{name} = {_array_text(array)}\n")
-    if constants:
-        parts.append("".join(constants))
-    if generated.guarded:
-        parts.append(GUARD_MISS)
-    parts += [inspect.getsource(helper) for helper in generated.helpers]
-    parts.append(generated.text)
-    head, rest = parts[0], parts[1:]
-    if constants:
-        head, rest = f"{head}\n{rest[0]}", rest[1:]
-    return "\n\n".join([head.rstrip("\n") + "\n", *(p.rstrip("\n") + "\n" for p in rest)])
-
-
-def _array_text(array: np.ndarray[Any, Any]) -> str:
-    values = repr(array.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
-    return f"np.array({values}, dtype=np.{array.dtype.name}).reshape({array.shape})"

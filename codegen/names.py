@@ -34,6 +34,9 @@ _PLAIN = {
     "set_item": "written",
     "arange": "rows",
     "filled": "array",
+    "filled_columns": "array",
+    "take_columns": "part",
+    "cross_columns": "cross",
     "full": "array",
     "constant": "table",
     "sliding_window_view": "windows",
@@ -67,6 +70,11 @@ def describe(equation: Equation, known: dict[Var, str], made: Callable[[Var], Eq
     `made` gives the equation of an operand that is written inside the line and so has no name.
     """
     op = equation.op.name
+    if op == "python_number" and isinstance(equation.operands[0], Var):
+        converted = equation.operands[0]
+        inner = made(converted)  # float(np.exp(x)) is called as np.exp(x) would be
+        if converted in known or inner is not None:
+            return known[converted] if converted in known or inner is None else describe(inner, known, made)
     names = [_operand_name(o, known, made) for o in equation.operands]
     if op in _BINARY and len(names) == 2 and all(names):
         wish = f"{names[0]}_{_BINARY[op]}_{names[1]}"

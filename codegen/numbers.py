@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.dims import is_symbolic_number
 from .templates import expression
 
 
 def number_expression(value: Any, weak: bool) -> ast.expr:
     """A number as it is written in Python; a NumPy scalar keeps its type unless `weak`."""
+    if is_symbolic_number(value):
+        return expression(str(value), [])
     if isinstance(value, np.generic):
         plain = number_expression(value.item(), True)
         if weak:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..ir.aliasing import cells, may_alias, parents, read_only, roots, shares_memory
 from ..ir.ops.custom import EXTERNAL
+from ..ir.passes.blocks import LARGE
 from ..ir.program import Equation, Literal, Program, Var
 
 END = 1 << 40  # the position of the return statement
 LONGEST_EXPRESSION = 60  # characters, roughly, that may be written inside another line
-_CONVERSIONS = {"python_number", "as_array"}  # written around what is returned
 _CHEAP_VIEWS = {"transpose", "expand_dims"}
 _IN_PLACE_OPERATORS = {"add", "subtract", "multiply", "divide"}
 
@@ -24,6 +26,8 @@ class Plan:
     inlined: set[int]
     in_place: set[int]
     swapped: set[int]
+    overwritten: dict[int, int]  # large arrays that are written into an operand that nobody reads afterwards: which
+    filled: dict[int, dict[int, int]]  # loops over blocks: the results that are written into operands, and which
     copied: set[int]
     consumed: dict[Var, set[int]]  # the loops that may overwrite an operand: nobody reads it afterwards
     detached: set[int]  # views that are copied when they are made, since their base is overwritten before they are read
@@ -31,15 +35,23 @@ class Plan:
     reads_at: list[int]  # the position of the line in which an equation is written
 
 
-def plan(program: Program, closure: bool = False, owned: Collection[Var] = (), last: int | None = None) -> Plan:
+def plan(
+    program: Program,
+    closure: bool = False,
+    owned: Collection[Var] = (),
+    last: int | None = None,
+    reuse: bool = False,
+) -> Plan:
     """Decide for every equation. With `closure` the backward part is a function that may be called many times;
-    `owned` are inputs whose buffers may be overwritten; `last` is the level of the backward part, else the highest."""
-    return _Planner(program, closure, owned, last).run()
+    `owned` are inputs whose buffers may be overwritten; `last` is the level of the backward part, else the highest;
+    with `reuse` large results are written into operands that are not needed any more."""
+    return _Planner(program, closure, owned, last, reuse).run()
 
 
 class _Planner:
-    def __init__(self, program: Program, closure: bool, owned: Collection[Var], last: int | None) -> None:
+    def __init__(self, program: Program, closure: bool, owned: Collection[Var], last: int | None, reuse: bool) -> None:
         self.program = program
+        self.reuse = reuse
         self.equations = program.equations
         self.closure = closure
         self.uses: dict[Var, list[int]] = {}
@@ -69,7 +81,7 @@ class _Planner:
         self._name_buffers()
         inlined = self._inline()
         last_use = self._last_uses(inlined)
-        result = Plan(inlined, set(), set(), set(), {}, set(), last_use, self.reads_at)
+        result = Plan(inlined, set(), set(), {}, {}, set(), {}, set(), last_use, self.reads_at)
         self._decide_in_place(result)
         return result
 
@@ -123,7 +135,7 @@ class _Planner:
             return False
         out = equation.out
         uses = self.uses.get(out, [])
-        if out in self.outputs and not uses and equation.op.name in _CONVERSIONS:
+        if out in self.outputs and not uses and _converts(equation):
             written = [o for o in equation.operands if isinstance(o, Var) and self.updates.get(self.owner[o])]
             return self.program.outputs.count(out) == 1 and not written
         if out.named or out in self.outputs:
@@ -192,6 +204,8 @@ class _Planner:
                     ]
                     if len(sharing) == 1 and self._free(target, number, members, result):
                         result.consumed.setdefault(target, set()).add(number)
+            if equation.op.name == "blocks" and self.reuse:
+                self._fill_operands(number, equation, members, result)
             if equation.op.update is not None:
                 target = equation.operands[0]
                 if isinstance(target, Var) and self._free(target, number, members, result):
@@ -201,6 +215,39 @@ class _Planner:
                     result.copied.add(number)
             elif equation.op.name in _IN_PLACE_OPERATORS and equation.level > 0:
                 self._accumulate(number, equation, members, result)
+            if self.reuse and number not in result.in_place and _may_overwrite(equation):
+                self._overwrite(number, equation, members, result)
+
+    def _overwrite(self, number: int, equation: Equation, members: dict[Var, list[Var]], result: Plan) -> None:
+        for place, target in enumerate(equation.operands):
+            if not isinstance(target, Var) or target.type != equation.out.type:
+                continue
+            if self.definition.get(target) not in result.inlined and self._free(target, number, members, result):
+                self._merge(target, equation.out, members)
+                result.overwritten[number] = place
+                return
+
+    def _fill_operands(self, number: int, equation: Equation, members: dict[Var, list[Var]], result: Plan) -> None:
+        """A block of a result may be written where a block of an operand stood, once that was read."""
+        params = equation.params
+        places = list(range(params["whole"], len(equation.operands)))
+        for k, out in enumerate(equation.outs[: params["rows"]]):
+            for place in places:
+                target = equation.operands[place]
+                if (
+                    not isinstance(target, Var)
+                    or target.type != out.type
+                    or self.definition.get(target) in result.inlined
+                ):
+                    continue
+                if any(e.op.view and params["body"].inputs[place] in e.operands for e in params["body"].equations):
+                    continue
+                alone = sum(isinstance(o, Var) and self._root(o) is self._root(target) for o in equation.operands) == 1
+                if alone and self._free(target, number, members, result):
+                    self._merge(target, out, members)
+                    result.filled.setdefault(number, {})[k] = place
+                    places.remove(place)
+                    break
 
     def _accumulate(self, number: int, equation: Equation, members: dict[Var, list[Var]], result: Plan) -> None:
         out = equation.out
@@ -265,3 +312,16 @@ class _Planner:
             self.views.add(out)
         members[root] += members.pop(out, [out])
         self.owner[out] = root
+
+
+def _may_overwrite(equation: Equation) -> bool:
+    """Whether NumPy's function takes `out=`, and the result is large enough to care where it goes."""
+    if not isinstance(equation.op.fun, np.ufunc) or equation.op.several:
+        return False
+    return equation.out.type.size * equation.out.type.dtype.itemsize >= LARGE
+
+
+def _converts(equation: Equation) -> bool:
+    """Whether it is a conversion of one number, written around what is returned."""
+    numbers = equation.op.name == "astype" and equation.operands[0].type.weak
+    return numbers or equation.op.name in ("python_number", "as_array")

@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from .plain import plain_text
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # astor names node classes that 3.12 deprecates
     import astor
@@ -58,6 +60,9 @@ def print_items(items: Sequence[Item], indent: int = 0) -> str:
 
 def print_statement(statement: ast.stmt) -> str:
     """One statement without its line end; the text parses back to the same tree."""
+    text = plain_text(statement)
+    if text is not None and len(text) <= WIDTH:
+        return text
     text = None if _single(statement) else _astor(statement)
     if text is None or not _same(text, statement) or max(map(len, text.splitlines()), default=0) > WIDTH:
         plain = ast.unparse(ast.fix_missing_locations(statement))

@@ -25,20 +25,25 @@ def parse_statement(text: str) -> ast.stmt:
 
 def fill(node: ast.AST, operands: Sequence[ast.expr]) -> ast.AST:
     """A copy of the tree with the operands in their places."""
-    if isinstance(node, ast.Name) and node.id.startswith(_PREFIX):
+    if isinstance(node, ast.Name):
+        if not node.id.startswith(_PREFIX):
+            return ast.Name(node.id, node.ctx)
         operand = operands[int(node.id[len(_PREFIX) :])]
         if isinstance(node.ctx, ast.Store):
             return ast.Name(operand.id, ast.Store()) if isinstance(operand, ast.Name) else operand
         return operand
-    fields: dict[str, object] = {}
-    for name, value in ast.iter_fields(node):
+    if not node._fields:
+        return node  # an operator or a context, of which there is one
+    fields: list[object] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
         if isinstance(value, ast.AST):
-            fields[name] = fill(value, operands)
+            fields.append(fill(value, operands))
         elif isinstance(value, list):
-            fields[name] = [fill(v, operands) if isinstance(v, ast.AST) else v for v in value]
+            fields.append([fill(v, operands) if isinstance(v, ast.AST) else v for v in value])
         else:
-            fields[name] = value
-    return type(node)(**fields)
+            fields.append(value)
+    return type(node)(*fields)
 
 
 def expression(template: str, operands: Sequence[ast.expr]) -> ast.expr:

@@ -44,12 +44,15 @@ def odeint(
     Wanner, Solving Ordinary Differential Equations I, II.4); from where max_steps for one interval do not suffice, the
     result is nan. Gradients with respect to y0, t and args integrate the adjoint equation backwards (Pontryagin 1962;
     Chen et al. 2018), to the same tolerances; nothing is kept but the result. TypeError for complex y0, and where f
-    returns another shape or dtype than that of y.
+    returns another shape or dtype than that of y; ValueError for t that is empty or not of one dimension.
     """
     y0 = np.asarray(y0) if hasattr(y0, "__array_ufunc__") else np.asarray(y0, float)
     if y0.dtype.kind != "f":
         raise TypeError(f"odeint takes y0 of real floats, not of {y0.dtype}: y0.astype(float), or the two parts of it")
     times = t if hasattr(t, "__array_ufunc__") else np.asarray(t)
+    if np.ndim(times) != 1 or not np.shape(times)[0]:
+        shape = np.shape(times)
+        raise ValueError(f"odeint takes t of one dimension with at least one time in it, not of shape {shape}")
     options = rtol, atol, max_steps
 
     def solution(y0: Any, t: Any, *args: Any) -> Any:

@@ -15,7 +15,8 @@ def shares_memory(equation: Equation) -> bool:
     if not equation.operands or not isinstance(equation.operands[0], Var):
         return False
     if equation.op.name == "einsum":
-        return len(equation.operands) == 1  # a transpose or a diagonal
+        given, _, found = equation.params["subscripts"].partition("->")
+        return len(equation.operands) == 1 and set(given) == set(found)  # a transpose or a diagonal
     if equation.op.name != "getitem" or not equation.op.view:
         return equation.op.view
     if any(o.type.shape or o.type.dtype.kind == "b" for o in equation.operands[1:]):

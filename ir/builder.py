@@ -176,6 +176,8 @@ class Builder:
         """Write a reverse pass of these equations: an infinite slope of a Python number is inf, as NumPy divides."""
         before, self._divided = self._divided, set()
         for equation in equations:
+            if not all(operand.type.weak for operand in equation.operands):
+                continue  # NumPy divides here
             if equation.op.name in ("divide", "floor_divide", "remainder"):
                 self._divided.add(equation.operands[1])
             elif equation.op.name == "power" and _may_divide(equation.operands[1]):
@@ -190,7 +192,8 @@ class Builder:
         a, b = atoms
         divisor = a if op.name == "power" else b
         python = a.type.weak and b.type.weak and a.type.dtype.kind != "c" != b.type.dtype.kind
-        if not python or isinstance(divisor, Literal) or divisor in (self._divided or ()):
+        nonzero = isinstance(divisor, Literal) and divisor.value != 0
+        if not python or nonzero or divisor in (self._divided or ()):
             return atoms
         if op.name == "power" and not _may_divide(b, slope=True):
             return atoms
@@ -199,24 +202,27 @@ class Builder:
 
     def emit(self, op: Op, *operands: Any, **params: Any) -> Any:
         """Append `op(*operands, **params)` and return its value, or the tuple of its values; type errors raise here."""
-        atoms = tuple(self.value(o).atom for o in operands)
+        atoms = tuple([o.atom if type(o) is Value and o.builder is self else self.value(o).atom for o in operands])
         if self.removed and not self.removed.isdisjoint(atoms):
             raise RemovedError(op.name)
         if self._divided is not None and op.name in ("divide", "power"):
             atoms = self._divided_as_numpy(op, atoms)
         params = op.complete(params)
-        for rule in self._rules.get(op.name, ()):
-            replaced = rule(self, *(Value(self, a) for a in atoms), **params)
-            if replaced is not None:
-                return replaced
+        rules = self._rules.get(op.name)
+        if rules:
+            values = [Value(self, a) for a in atoms]
+            for rule in rules:
+                replaced = rule(self, *values, **params)
+                if replaced is not None:
+                    return replaced
         key = None
         if op.numbered:
-            key = (op.name, tuple(a if isinstance(a, Var) else a.key() for a in atoms), tuple(params.items()))
+            key = (op.name, tuple([a if isinstance(a, Var) else a.key() for a in atoms]), tuple(params.items()))
             known = self._numbers.get(key)
             if known is not None:
                 return self._result(op, known)
-        inferred = op.infer(*(a.type for a in atoms), **params)
-        outs: tuple[Var, ...] = tuple(Var(t) for t in (inferred if isinstance(inferred, tuple) else (inferred,)))
+        inferred = op.infer(*[a.type for a in atoms], **params)
+        outs: tuple[Var, ...] = tuple(map(Var, inferred)) if isinstance(inferred, tuple) else (Var(inferred),)
         equation = Equation(op, atoms, params, outs, self.origin, self.level)
         self.equations.append(equation)
         for out in outs:
@@ -277,8 +283,9 @@ class Builder:
 
     def definition(self, value: Value, name: str | None = None) -> Equation | None:
         """The equation that made the value (if it is of the operation `name`), else None."""
-        equation = self.definitions.get(value.atom) if isinstance(value.atom, Var) else None
-        return equation if equation is not None and (name is None or equation.op.name == name) else None
+        atom = value.atom
+        equation = self.definitions.get(atom) if isinstance(atom, Var) else None
+        return equation if equation is None or name is None or equation.op.name == name else None
 
     def program(self, name: str, outputs: Iterable[Value], origin: Origin | None = None) -> Program:
         """Close the program with these outputs."""

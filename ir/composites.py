@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .builder import Builder, Value
+from .dims import at_least
 from .ops.elementwise import conjugate, where
 from .ops.reduction import reduced_size, restore_dims, sum_
 from .program import Equation, Literal, Var
@@ -155,7 +156,7 @@ def euclidean_norm(builder: Builder, equation: Equation) -> Match | None:
         axes = normalize_axes(total.params["axis"], x.ndim)
         keepdims = total.params["keepdims"]
         if total.op.name == "mean":
-            n *= max(reduced_size(x, axes), 1)
+            n *= at_least(reduced_size(x, axes), 1)
     else:
         return None
     if x.dtype.kind != "f" or x.type.weak:
@@ -179,7 +180,7 @@ def variance(builder: Builder, equation: Equation) -> Match | None:
     x = _before_centring(builder, centred, axes)
     if x is None:
         return None
-    n = max(reduced_size(x, axes), 1) if equation.op.name == "mean" else 1
+    n = at_least(reduced_size(x, axes), 1) if equation.op.name == "mean" else 1
     return x, lambda g: 2 * (restore_dims(g, x.ndim, axes, equation.params["keepdims"]) / n) * centred
 
 

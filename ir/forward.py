@@ -58,7 +58,11 @@ def _check_linear(equations: Sequence[Equation], cotangents: Collection[Atom]) -
     """The transpose of what is linear in the cotangents does not read them; rules of the user's may be anything."""
     for equation in equations:
         if any(o in cotangents for o in equation.operands):
-            raise NotDifferentiable("a rule that is not linear in its cotangent has no forward mode", equation)
+            raise NotDifferentiable(
+                "a rule that is not linear in its cotangent has no forward mode",
+                equation,
+                "jacrev(f)(x) or vjp(f, x): reverse mode, which the rule is written for",
+            )
 
 
 def _drop_effects(builder: Builder, cotangents: Sequence[Value]) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .builder import Builder, Value
 from .composites import COMPOSITES, POINTWISE
+from .dims import is_symbolic_number
 from .op import Masked, Nondifferentiable, Refused
 from .ops.elementwise import astype, bitwise_or, opposite, real, where
 from .ops.reduction import sum_
@@ -281,7 +283,7 @@ def spread(value: Value, target: ArrayType) -> Value:
     if value.shape == target.shape and not (value.type.weak and not target.weak):
         return value
     if value.literal is not None and not target.shape:
-        return value.builder.value(target.dtype.type(value.literal))
+        return number_of_dtype(value, target.dtype)
     if value.literal is not None:
         full: Value = value.builder.emit(filled, value=value.literal, shape=target.shape, dtype=target.dtype)
         return full
@@ -296,9 +298,17 @@ def _of_dtype(value: Value, target: ArrayType, strong: bool = False) -> Value:
     if not value.type.weak or (value.dtype == target.dtype and not strong) or target.weak:
         return value
     if value.literal is not None:
-        return value.builder.value(target.dtype.type(value.literal))
+        return number_of_dtype(value, target.dtype)
     cast: Value = astype(value, dtype=target.dtype)
     return cast
+
+
+def number_of_dtype(value: Value, dtype: np.dtype[Any]) -> Value:
+    """A number in the text as one of NumPy's."""
+    if is_symbolic_number(value.literal):
+        cast: Value = astype(value, dtype=dtype)
+        return cast
+    return value.builder.value(dtype.type(value.literal))
 
 
 def match_dtype(value: Value, target: ArrayType) -> Value:
@@ -308,7 +318,7 @@ def match_dtype(value: Value, target: ArrayType) -> Value:
     if value.type.weak or target.weak or value.dtype == target.dtype:
         return value
     if value.literal is not None:
-        return value.builder.value(target.dtype.type(value.literal))
+        return number_of_dtype(value, target.dtype)
     cast: Value = astype(value, dtype=target.dtype)
     return cast
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .builder import Value
 from .program import Atom, Equation, Program, Var
 
-_CONJUGATED = {"conjugate": 0, "vecdot": 0, "correlate": 1, "scipy_correlate": 1, "scipy_correlate2d": 1}
+_CONJUGATED = {"conjugate": 0, "vdot": 0, "vecdot": 0, "correlate": 1, "scipy_correlate": 1, "scipy_correlate2d": 1}
 _LINEAR, _ANTILINEAR = 1, 2  # in the direction; both together is neither
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .dims import has_symbols, slice_length, whole
 from .types import ArrayType, Shape, broadcast_shapes
 
 
@@ -125,7 +126,7 @@ def indexed_shape(shape: Shape, index: Index, array_types: Sequence[ArrayType]) 
         if entry is None:
             result.append(1)
         elif isinstance(entry, Slice):
-            result.append(len(range(*entry.concrete().indices(shape[axis]))))
+            result.append(slice_length(entry.concrete(), shape[axis]))
             axis += 1
         else:
             _check_integer(entry, axis, shape)
@@ -152,14 +153,20 @@ def _check_integer(entry: int, axis: int, shape: Shape) -> None:
         raise IndexError(f"index {entry} is out of bounds for axis {axis} with size {shape[axis]}")
 
 
+def bounds_of(index: Index) -> list[int]:
+    """The numbers in an index."""
+    bounds = [b for e in index if isinstance(e, Slice) for b in (e.start, e.stop, e.step) if b is not None]
+    return bounds + [e for e in index if isinstance(e, int)]
+
+
 def encode_entry(entry: Any) -> Any:
     """One static entry of an index (int, slice, None, Ellipsis) in its hashable form; TypeError for anything else."""
     if entry is None or entry is Ellipsis:
         return entry
     if isinstance(entry, slice):
-        return Slice(*(None if b is None else int(b.__index__()) for b in (entry.start, entry.stop, entry.step)))
+        return Slice(*(None if b is None else whole(b) for b in (entry.start, entry.stop, entry.step)))
     if isinstance(entry, int | np.integer) and not isinstance(entry, bool | np.bool_):
-        return int(entry)
+        return whole(entry)
     raise TypeError(f"{entry!r} is not an index")
 
 
@@ -175,6 +182,8 @@ def index_of_part(outer: Index, inner: Index, shape: Shape, arrays: Sequence[Arr
     """The one index k with `x[k]` the same places as `x[outer][inner]`, for a basic `outer` of as many entries as x has
     axes; None where no such index lays them out in the same order."""
     if None in outer or None in inner or len(outer) != len(shape) or any(a.dtype.kind == "b" for a in arrays):
+        return None
+    if has_symbols((*shape, *bounds_of(outer), *bounds_of(inner))):
         return None
     kept = [range(n)[e.concrete()] for e, n in zip(outer, shape, strict=True) if isinstance(e, Slice)]
     entries = list(full_index(inner, len(kept), arrays))

@@ -3,52 +3,6 @@
 import numpy as np
 
 
-def convolution(x, w, stride=1, padding=0, dilation=1, spread=1, groups=1):
-    """Cross-correlation: x[n, c, *size], w[o, c / groups, *kernel]  ->  [n, o, *result], in one to three dimensions.
-
-    `padding` is a number or a (before, after) for each dimension; where negative, the rim is cut off.
-    `spread` puts spread - 1 zeros between the elements of x. All take one number, or one for each dimension.
-    """
-    (n, c, *size), (o, _, *kernel) = x.shape, w.shape
-    d = len(kernel)
-    stride, dilation, spread = ((v,) * d if isinstance(v, int) else v for v in (stride, dilation, spread))
-    padding = ((padding, padding),) * d if isinstance(padding, int) else padding
-    if max(spread) > 1 or max(map(max, padding)) > 0:
-        ends = [max(lo, 0) + (m - 1) * by + 1 for m, by, (lo, _) in zip(size, spread, padding)]
-        padded = np.zeros((n, c, *(end + max(hi, 0) for end, (_, hi) in zip(ends, padding))), x.dtype)
-        inside = tuple(slice(max(lo, 0), end, by) for end, by, (lo, _) in zip(ends, spread, padding))
-        padded[(slice(None), slice(None), *inside)] = x
-        x = padded
-    if min(map(min, padding)) < 0:
-        x = x[(..., *(slice(max(-lo, 0), m - max(-hi, 0)) for m, (lo, hi) in zip(x.shape[2:], padding)))]
-    window = tuple((k - 1) * apart + 1 for k, apart in zip(kernel, dilation))
-    windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=tuple(range(2, d + 2)))
-    windows = windows[(slice(None), slice(None), *(slice(None, None, by) for by in (*stride, *dilation)))]
-    result = windows.shape[2 : d + 2]
-    windows = windows.reshape(n, groups, c // groups, *result, *kernel)
-    depth, count = c // groups * int(np.prod(kernel)), n * int(np.prod(result))
-    places, taps = range(3, d + 3), range(d + 3, 2 * d + 3)
-    # one matrix product for each group; the longer rows are copied as they lie
-    if kernel[-1] > result[-1]:
-        columns = windows.transpose(1, 0, *places, 2, *taps).reshape(groups, count, depth).swapaxes(1, 2)
-    else:
-        columns = windows.transpose(1, 2, *taps, 0, *places).reshape(groups, depth, count)
-    y = w.reshape(groups, o // groups, depth) @ columns
-    return y.reshape(o, n, *result).swapaxes(0, 1)
-
-
-def overlap_add(windows, shape, axis):
-    """The sum of all windows at their places: the transpose of sliding_window_view along `axis`."""
-    x = np.zeros(shape, windows.dtype)
-    count = len(axis)
-    for offset in np.ndindex(windows.shape[windows.ndim - count :]):
-        start = [0] * x.ndim
-        for a, shift in zip(axis, offset, strict=True):
-            start[a] += shift
-        x[tuple(slice(s, s + n) for s, n in zip(start, windows.shape))] += windows[(..., *offset)]
-    return x
-
-
 def others_product(x, axis=None):
     """For each element the product of all others along `axis`: exclusive products from left and right, no division."""
     x = np.asarray(x)
@@ -69,7 +23,7 @@ def add_rows(x, index, rows):
     np.add.at is quick only where each place holds one number: narrow rows are added column by column, wide ones
     number by number, as many at a time as a cache holds.
     """
-    if not x.flags.c_contiguous or np.may_share_memory(x, rows):
+    if not rows.size or not x.flags.c_contiguous or np.may_share_memory(x, rows):
         return np.add.at(x, index, rows)
     table, rows, index = x.reshape(len(x), -1), rows.reshape(index.size, -1), index.ravel().astype(np.intp)
     width = table.shape[1]
@@ -91,6 +45,28 @@ def last_write(shape, index):
     writer = np.empty(np.prod(shape, dtype=int), dtype=int)
     writer[places] = order
     return writer[places] == order
+
+
+def inverse_of_lower(factor):
+    """The inverse of lower triangular matrices in halves: products, which run at the speed of BLAS."""
+    n = factor.shape[-1]
+    if n <= 64:
+        return np.linalg.inv(factor)
+    half, inverse = n // 2, np.zeros_like(factor)
+    inverse[..., :half, :half] = first = inverse_of_lower(factor[..., :half, :half])
+    inverse[..., half:, half:] = second = inverse_of_lower(factor[..., half:, half:])
+    np.matmul(second, factor[..., half:, :half] @ -first, out=inverse[..., half:, :half])
+    return inverse
+
+
+def cross_columns(a, b):
+    """np.cross(a, b) of the rows of two tables, into contiguous columns."""
+    (a0, a1, a2), (b0, b1, b2) = a.T, b.T
+    product = np.empty(a.shape, np.result_type(a, b), order="F")
+    product[:, 0] = a1 * b2 - a2 * b1
+    product[:, 1] = a2 * b0 - a0 * b2
+    product[:, 2] = a0 * b1 - a1 * b0
+    return product
 
 
 def recurrence(a, b, axis=0, backwards=False):

@@ -112,8 +112,10 @@ class Op:
 
     def complete(self, params: dict[str, Any]) -> dict[str, Any]:
         """The params in the order of the signature with defaults filled in; TypeError for an unknown or missing one."""
+        if tuple(params) == self.keywords:
+            return params
         if params.keys() == set(self.keywords):
-            return params if tuple(params) == self.keywords else {k: params[k] for k in self.keywords}
+            return {k: params[k] for k in self.keywords}
         for name in params:
             if name not in self.keywords:
                 raise TypeError(f"{self.name} has no keyword {name!r}; it takes {', '.join(self.keywords) or 'none'}")

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .dims import Dim, Fraction
+from .symbols import Symbols
+
 Shape = tuple[int, ...]
 
 _KIND_LETTER = {"f": "f", "i": "i", "u": "u", "c": "c"}
@@ -79,14 +82,19 @@ def type_of(value: Any) -> ArrayType:
     for python in PYTHON_TYPE.values():
         if kind is python:
             return ArrayType((), np.dtype(python), weak=True)
+    if kind is Dim or kind is Fraction:
+        return ArrayType((), np.dtype(int if kind is Dim else float), weak=True)
     raise TypeError(f"a {kind.__module__}.{kind.__qualname__} is not an array or a number")
 
 
 _TYPE = re.compile(r"([a-z]+\d*)\s*(?:\[([^\]]*)\])?")
 
 
-def parse_type(text: str, unknown: bool = False) -> ArrayType:
-    """`f64[32, 10]`, `f64` or `float` (a Python number) as a type; ValueError says what is wrong with the text."""
+def parse_type(text: str, unknown: bool = False, symbols: Symbols | None = None) -> ArrayType:
+    """`f64[32, 10]`, `f64` or `float` (a Python number) as a type; ValueError says what is wrong with the text.
+
+    With `symbols`, dimensions may be names and whole expressions of them, `f64[n, 2 * d]`.
+    """
     match = _TYPE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a type; write, for example, f64[32, 10], i64[5], f32 or float")
@@ -98,9 +106,12 @@ def parse_type(text: str, unknown: bool = False) -> ArrayType:
         return ArrayType((), np.dtype(PYTHON_TYPE[kind]), weak=True)
     if name not in DTYPES:
         raise ValueError(f"{text!r}: there is no dtype {name!r}; known are {', '.join(DTYPES)}")
-    shape = []
+    shape: list[int] = []
     for dim in (dims or "").replace("()", "").split(","):
         if not dim.strip():
+            continue
+        if symbols is not None and not dim.strip().isdigit():
+            shape.append(symbols.length(dim.strip(), text))
             continue
         if not dim.strip().isdigit() and not (unknown and dim.strip() == "-1"):
             raise ValueError(f"{text!r}: the dimension {dim.strip()!r} is not a number")
@@ -127,18 +138,17 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
-def _operand_dtype(type_: ArrayType) -> Any:
-    return PYTHON_TYPE[type_.dtype.kind] if type_.weak and type_.dtype.kind != "b" else type_.dtype
+def ufunc_dtype(ufunc: np.ufunc, *types: ArrayType) -> np.dtype[Any]:
+    """The dtype that the ufunc gives for operands of these types, by NumPy's own resolution; TypeError as NumPy's."""
+    return _resolved_dtype(ufunc, *[(t.dtype, t.weak) for t in types])
 
 
 @lru_cache(maxsize=4096)
-def ufunc_dtype(ufunc: np.ufunc, *types: ArrayType) -> np.dtype[Any]:
-    """The dtype that the ufunc gives for operands of these types, by NumPy's own resolution; TypeError as NumPy's."""
-    dtypes = tuple(map(_operand_dtype, types))
-    if types and all(t.weak for t in types):
-        dtypes = tuple(t.dtype for t in types)
-    resolved = ufunc.resolve_dtypes(dtypes + (None,) * ufunc.nout)
-    return resolved[-1]
+def _resolved_dtype(ufunc: np.ufunc, *kinds: tuple[np.dtype[Any], bool]) -> np.dtype[Any]:
+    dtypes: tuple[Any, ...] = tuple(dtype for dtype, _ in kinds)
+    if not all(weak for _, weak in kinds):
+        dtypes = tuple(PYTHON_TYPE[d.kind] if weak and d.kind != "b" else d for d, weak in kinds)
+    return ufunc.resolve_dtypes(dtypes + (None,) * ufunc.nout)[-1]
 
 
 def result_dtype(*types: ArrayType) -> np.dtype[Any]:

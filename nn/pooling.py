@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.dims import is_less
 from .sizes import Array, Size, sizes_of
 
 
@@ -63,7 +64,7 @@ def _pooling(x: Array, size: Any, stride: Any, padding: Any, d: int) -> tuple[tu
     for n, k, p in zip(np.shape(x)[2:], kernel, around, strict=True):
         if p > k // 2:
             raise ValueError(f"the padding {padding} of a pooling must be at most half of its size {size}")
-        if n + 2 * p < k:
+        if is_less(n + 2 * p, k):
             raise ValueError(f"a pooling window of size {size} is larger than the image of shape {np.shape(x)}")
     return kernel, by, around
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..tracer.errors import explain
 from ..tracer.site import called_at
@@ -68,7 +69,9 @@ def give_defaults(function: Callable[..., Any], signature: inspect.Signature) ->
     without = (empty, NotPassed.DEFAULT)
     given = [(p, p.default) for p in signature.parameters.values() if not any(p.default is d for d in without)]
     function.__defaults__ = tuple(d for p, d in given if p.kind is not p.KEYWORD_ONLY) or None  # type: ignore[attr-defined]
-    function.__kwdefaults__ = {p.name: d for p, d in given if p.kind is p.KEYWORD_ONLY} or None  # type: ignore[attr-defined]
+    ours = {k: v for k, v in (function.__kwdefaults__ or {}).items() if k not in signature.parameters}  # type: ignore[attr-defined]
+    ours |= {p.name: d for p, d in given if p.kind is p.KEYWORD_ONLY}
+    function.__kwdefaults__ = ours or None  # type: ignore[attr-defined]
 
 
 def parameters_text(parameters: Parameters, signature: inspect.Signature) -> str:
@@ -116,7 +119,9 @@ def call_key(parameters: Parameters) -> tuple[Hashable, ...]:
 
 def raw_key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
     """As `call_key`, of the arguments as they were passed: quicker, but a keyword differs from a position."""
-    key: tuple[Hashable, ...] = tuple([(a.dtype, a.shape) if type(a) is np.ndarray else leaf_key(a) for a in args])
+    key: tuple[Hashable, ...] = ()
+    for a in args:  # at every call: written so that it takes least
+        key += (a.dtype, a.shape) if type(a) is ndarray else (leaf_key(a),)
     if kwargs:
         key += tuple([(name, leaf_key(value)) for name, value in kwargs.items()])
     return key
@@ -130,10 +135,11 @@ def leaf_key(value: Any) -> Hashable:
     if kind is float or kind is complex:
         return kind
     leaves, structure = flatten(value)
-    return (structure, *map(_array_key, leaves))
+    return (structure, *map(array_key, leaves))
 
 
-def _array_key(leaf: Any) -> Hashable:
+def array_key(leaf: Any) -> Hashable:
+    """What the cache knows one array or number within an argument by."""
     kind: Any = type(leaf)
     if kind is np.ndarray:
         return (leaf.dtype, leaf.shape)

@@ -14,12 +14,12 @@ from ..tracer.site import called_at
 from ..tracer.trace import Trace
 from .asking import a_function, frozen
 from .binding import bind, signature_of
-from .compilation import Request
 from .derivatives import jacobian_in_trace
 from .forward_mode import jvp_in_trace
 from .gradient import Decorator, GradientFunction, PairDecorator
 from .mapping import Axes, passed, signature_without_defaults, vmap_in_trace
 from .nested import pullback_in_trace
+from .request import Request
 from .transformed import (
     Compiled,
     TransformedFunction,

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import difflib
+import io
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import NoReturn
 
 from ..tracer.errors import TapelessError
-from .ahead import Recipe, add_recipe, compiled_text, quoted, read_mark, recipe_of, stages_for
+from .absent import absent
+from .ahead import (
+    Recipe,
+    add_recipe,
+    command,
+    compiled_module,
+    compiled_text,
+    found_from,
+    is_edited,
+    quoted,
+    read_mark,
+    recipe_of,
+    stages_for,
+    unrolled,
+)
+from .files import check_writable, is_generated, read, write
 from .highlight import coloured
+from .project import read_project, searched
 from .signatures import CommandError
-from .targets import is_path
 
 CURRENT, STALE, ERROR = 0, 1, 2
 
@@ -40,23 +54,42 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print the gradient's source, or another stage of it")
     add_recipe(show)
     show.add_argument("--stage", choices=("trace", "adjoint", "optimized", "source"), default="source")
-    make = commands.add_parser("compile", help="write a module that needs only numpy")
+    make = commands.add_parser(
+        "compile",
+        help="write a module that needs only numpy",
+        description="Write a module that needs only numpy. Several functions of one module are written one behind the "
+        "other, with --and between. Without any argument: all modules of [tool.tapeless] in pyproject.toml.",
+    )
     add_recipe(make)
-    make.add_argument("-o", "--output", required=True, help="the file to write, - for standard output")
-    check = commands.add_parser("check", help="compare generated modules with what would be generated now")
+    make.add_argument("-o", "--output", help="the file to write, - for standard output")
+    check = commands.add_parser(
+        "check",
+        help="compare generated modules with what would be generated now",
+        description="Compare generated modules with what would be generated now. Without any argument: all modules of "
+        "[tool.tapeless] in pyproject.toml.",
+    )
     check.add_argument("files", nargs="+", metavar="file.py")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command: 0 when all is well, 1 when a checked module is stale, 2 after an error."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may know few letters, and Python reads UTF-8
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="backslashreplace")
     try:
-        options = _parser().parse_args(arguments)
+        if words in (["compile"], ["check"]):
+            return _project(check=words == ["check"])
+        options, *others = [_parser().parse_args(part) for part in _parts(words)]
         if options.command == "show":
-            return _show(recipe_of(options), options.stage)
+            return _show([recipe_of(o) for o in (options, *others)], options.stage)
         if options.command == "compile":
-            return _compile(recipe_of(options), options.output)
-        return max(map(_check, options.files))
+            outputs = {o.output for o in (options, *others)} - {None}
+            if len(outputs) != 1:
+                raise CommandError("compile needs one -o: the file to write, or - for standard output")
+            return _compile([recipe_of(o) for o in (options, *others)], *outputs)
+        with searched():
+            return max(map(_check, options.files))
     except TapelessError as error:
         return _complain(error)
     except BrokenPipeError:  # the reader has seen enough
@@ -65,55 +98,114 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CURRENT
 
 
+def _parts(words: Sequence[str]) -> list[list[str]]:
+    """The words of each function: those between one --and and the next, behind the command."""
+    parts: list[list[str]] = [[]]
+    for word in words:
+        if word == "--and":
+            parts.append([words[0]])
+        else:
+            parts[-1].append(word)
+    return parts
+
+
 def _complain(error: Exception) -> int:
     print(f"tapeless: {error}", file=sys.stderr)
     return ERROR
 
 
-def _show(recipe: Recipe, stage: str) -> int:
-    with _prints_apart():
-        stages, _ = stages_for(recipe)
-    text = stages.as_text(stage)
+def _show(recipes: Sequence[Recipe], stage: str) -> int:
+    with _prints_apart(), searched():
+        every = [stages for recipe in recipes for stages in stages_for(recipe, ("grad",))[0]]
+    text = "\n".join(stages.as_text(stage) for stages in every)
     print(coloured(text) if _in_colour() else text, end="" if text.endswith("\n") else "\n", flush=True)
     return CURRENT
 
 
-def _compile(recipe: Recipe, output: str) -> int:
+def _compile(recipes: Sequence[Recipe], output: str) -> int:
     from .. import __version__
 
     if output == "-":
-        with _prints_apart():
-            text = compiled_text(recipe, __version__)
+        with _prints_apart(), searched():
+            text = compiled_text(recipes, __version__)
         print(text, end="", flush=True)
         return CURRENT
-    _check_writable(output)
-    with _prints_apart():
-        text = compiled_text(recipe, __version__, output)
+    check_writable(output)
+    with _prints_apart(), searched():
+        text, functions = compiled_module(recipes, __version__, output)
     write(output, text)
+    place = unrolled(functions)
+    if place is not None:
+        lines = text.count("\n")
+        print(
+            f"tapeless: {output} has {lines} lines, since Python's loop over {place} was unrolled; "
+            "fori_loop(0, n, body, init) or scan(step, init, xs) keeps it a loop",
+            file=sys.stderr,
+        )
     return CURRENT
+
+
+def _project(check: bool) -> int:
+    """All modules of pyproject.toml, written or checked."""
+    from .. import __version__
+
+    project = read_project(os.getcwd())
+    with project.entered(), contextlib.ExitStack() as missing:
+        for module in project.modules:  # the package may import all of them
+            missing.enter_context(absent(module.output))
+        made: list[tuple[str, str]] = []
+        outcomes = []
+        for module in project.modules:
+            old = read(module.output) if check and os.path.exists(module.output) else None
+            mark = read_mark(old) if old is not None else None
+            if not check:
+                check_writable(module.output)
+            try:
+                with _prints_apart():
+                    text = compiled_text(module.recipes, mark[0] if mark else __version__, module.output)
+            except TapelessError as error:
+                outcomes.append(_complain(CommandError(f"{project.place(module)}: {error}")))
+                continue
+            made.append((module.output, text))
+            if check:
+                outcomes.append(_compare(module.output, old, text, "tapeless compile"))
+        if not check and not outcomes:
+            for output, text in made:
+                if not os.path.exists(output) or read(output) != text:
+                    write(output, text)
+    return max(outcomes, default=CURRENT)
 
 
 def _check(file: str) -> int:
     """One file's exit code: what is wrong with one does not keep the others from being checked."""
     try:
-        before = _read(file)
-        recipe, after = _regenerated(file, before)
+        before = read(file)
+        recipes, after = _regenerated(file, before)
     except TapelessError as error:
         return _complain(error)
+    return _compare(file, before, after, f"tapeless compile {command(recipes)} -o {quoted(file)}")
+
+
+def _compare(file: str, before: str | None, after: str, again: str) -> int:
     if after == before:
         return CURRENT
+    if before is None:
+        print(f"tapeless: {file} is missing; write it with: {again}", file=sys.stderr)
+        return STALE
     lines = difflib.unified_diff(
         before.splitlines(), after.splitlines(), file, f"{file} as it would be generated now", lineterm=""
     )
     print("\n".join(lines), flush=True)
-    again = f"tapeless compile {recipe.command()} -o {quoted(file)}"
-    print(f"tapeless: {file} is stale; write it again with: {again}", file=sys.stderr)
+    edited = " (it was edited after it was generated)" if is_edited(before) else ""
+    print(f"tapeless: {file} is stale{edited}; write it again with: {again}", file=sys.stderr)
     return STALE
 
 
-def _regenerated(file: str, text: str) -> tuple[Recipe, str]:
+def _regenerated(file: str, text: str) -> tuple[list[Recipe], str]:
     """What the file was made from, as seen from the current directory, and the text that this gives now."""
     mark = read_mark(text)
+    if mark is None and is_generated(text):
+        raise CommandError(f"{file} was made by tapeless.compile_module of a function that no command can name")
     if mark is None:
         raise CommandError(
             f"{file} does not begin with the line that tapeless compile writes; generate it with tapeless compile"
@@ -122,69 +214,18 @@ def _regenerated(file: str, text: str) -> tuple[Recipe, str]:
     parser = _Parser(prog="tapeless compile")
     add_recipe(parser)
     try:
-        recipe = recipe_of(parser.parse_args(shlex.split(words)))
+        first, *others = _parts(["", *shlex.split(words)])
+        recipes = [recipe_of(parser.parse_args(part[1:])) for part in (first, *others)]
     except (CommandError, ValueError):
         raise CommandError(
             f"the first line of {file} cannot be read; generate it again with tapeless compile"
         ) from None
-    folder = os.path.dirname(file)
-    place, _, name = recipe.target.rpartition(":")
-    if is_path(place):
-        recipe = dataclasses.replace(recipe, target=f"{os.path.normpath(os.path.join(folder, place))}:{name}")
+    recipes = [found_from(recipe, os.path.dirname(file)) for recipe in recipes]
     with _prints_apart():
         try:
-            return recipe, compiled_text(recipe, version, file)
+            return recipes, compiled_text(recipes, version, file)
         except TapelessError as error:
             raise CommandError(f"{file}: {error}") from None
-
-
-def _read(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8") as stream:
-            return stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise CommandError(f"{file} cannot be read ({reason}); give the path of a generated module") from None
-
-
-def _check_writable(output: str) -> None:
-    """Refuse to write over anything that tapeless did not write."""
-    folder = os.path.dirname(os.path.abspath(output))
-    if not os.path.isdir(folder):
-        raise CommandError(f"there is no folder {os.path.dirname(output)} to write {output} into; make it first")
-    if not os.path.lexists(output):
-        return
-    if not os.path.isfile(output):
-        raise CommandError(f"{output} is not a regular file; choose another -o, or - for standard output")
-    if os.path.getsize(output) and read_mark(_read(output)) is None:
-        raise CommandError(
-            f"{output} was not generated by tapeless and is left as it is; delete it or choose another -o"
-        )
-
-
-def write(output: str, text: str) -> None:
-    """The whole file or nothing: written beside its place and moved there."""
-    final = os.path.realpath(output)
-    try:
-        mode = os.stat(final).st_mode & 0o777 if os.path.exists(final) else 0o666 & ~_umask()
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(final), prefix=".tapeless-", suffix=".py")
-        try:
-            with open(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
-            os.chmod(temporary, mode)
-            os.replace(temporary, final)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise CommandError(f"{output} cannot be written ({error.strerror}); choose another -o") from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _prints_apart() -> contextlib.AbstractContextManager[object]:

@@ -4,51 +4,48 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ..codegen.door import type_text
 from ..codegen.module import Generated, Signature, generate
+from ..ir.assumptions import Assumption, is_symbolic
 from ..ir.builder import Builder, Value
+from ..ir.dims import is_symbolic_number
 from ..ir.forward import tangent_name
-from ..ir.grad import NotDifferentiable, backward, cotangent_name, match_dtype, spread
+from ..ir.grad import NotDifferentiable, backward, cotangent_name, match_dtype, number_of_dtype, spread
 from ..ir.ops.elementwise import astype, python_number
 from ..ir.ops.shape import as_array, filled, reshape
 from ..ir.passes import optimize
+from ..ir.passes.blocks import run_in_blocks
+from ..ir.passes.columns import keep_columns
+from ..ir.passes.contractions import contract_sums
+from ..ir.passes.dead_code import guarded_exactly
+from ..ir.passes.empty_lengths import divide_by_no_zero
 from ..ir.passes.fresh_outputs import copy_shared_outputs
 from ..ir.passes.linear_order import sink_slopes
+from ..ir.passes.python_floats import python_floats
+from ..ir.passes.windows import shorten_windows
 from ..ir.program import Origin, Program, Var
 from ..ir.types import ArrayType
-from ..tracer.errors import GradientError, UnsupportedError, explain
+from ..tracer.errors import UnsupportedError, explain
 from ..tracer.function import Recording, record, write_back
 from ..tracer.site import called_at
 from ..tracer.state import Snapshot
 from ..tracer.structure import Structure
 from .binding import Parameters, give_defaults, parameters_text
-from .held import array_shapes, static_checks
+from .held import arrays_within, containers_within, parameter_types, static_checks
+from .interop import check_form, target_named, with_namespace, written_for
 from .loading import load
 from .overlap import written
-from .wanted import Target, a_noun, check_scalar, outcome, targets
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for: which function, with respect to what, with the value or without."""
-
-    function: Callable[..., Any]
-    argnums: int | str | tuple[int | str, ...] = 0
-    has_aux: bool = False
-    with_value: bool = False
-    kind: str = "grad"  # or "vjp"
-    debug: str | None = None  # "nan": the generated text runs under watch (debugging.py)
-
-    @property
-    def name(self) -> str:
-        own = getattr(self.function, "__name__", type(self.function).__name__)
-        base = own if own.isidentifier() else "function"
-        return f"{base}_{'value_and_grad' if self.with_value else self.kind}"
+from .request import Request
+from .returned import check_keys, instances, structure_text
+from .symbolic import compile_in_symbols, symbols_of
+from .wanted import Target, check_scalar, outcome, targets
 
 
 @dataclass(slots=True)
@@ -65,6 +62,7 @@ class Stages:
     types: str
     guards: list[Origin] = field(default_factory=list)
     around: Snapshot = field(default_factory=Snapshot)
+    assumptions: tuple[Assumption, ...] = ()  # of the lengths, where the text is for all that satisfy them
 
     @property
     def source(self) -> str:
@@ -132,7 +130,7 @@ def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array:
         if gradient is None:
             return builder.value(zero)
         if gradient.literal is not None:
-            return builder.value(type(zero)(gradient.literal))
+            return builder.value(type(zero)(gradient.literal)) if not is_symbolic_number(gradient.literal) else gradient
         gradient = match_dtype(gradient, type_)
         if type_.dtype.kind == "c" and gradient.dtype.kind != "c":
             gradient = _named(astype(gradient, dtype=type_.dtype), gradient)
@@ -143,7 +141,7 @@ def finish(builder: Builder, gradient: Value | None, type_: ArrayType, is_array:
         empty: Value = builder.emit(filled, value=0, shape=type_.shape, dtype=type_.dtype)
         return empty
     if gradient.literal is not None and not type_.shape and not is_array:
-        return builder.value(type_.dtype.type(gradient.literal))
+        return number_of_dtype(gradient, type_.dtype)
     full = spread(gradient, type_)
     if full.dtype != type_.dtype or full.type.weak:
         full = _named(astype(full, dtype=type_.dtype), full)
@@ -161,31 +159,63 @@ def _named(value: Value, after: Value) -> Value:
 
 
 def compile_request(
-    request: Request, parameters: Parameters, signature: inspect.Signature, abstract: bool = False
+    request: Request,
+    parameters: Parameters,
+    signature: inspect.Signature,
+    abstract: bool = False,
+    watch: AbstractContextManager[None] | None = None,
+    exact: bool = False,
 ) -> Stages:
-    """Trace, differentiate, optimize, print and load. Raises what the function raises, or a TapelessError."""
-    recording = record(request.function, parameters, abstract)
+    """Trace (under `watch`), differentiate, optimize, print and load; with `exact`, what guards look at is computed as
+    it was traced, to the last digit. Raises what the function raises, or a TapelessError."""
+    symbols = {} if is_symbolic() else symbols_of(parameters)
+    if symbols:
+        return compile_in_symbols(
+            lambda bound: compile_request(request, bound, signature, abstract, watch, exact),
+            parameters,
+            symbols,
+            abstract,
+        )
+    with watch or nullcontext():
+        recording = record(request.function, parameters, abstract)
     wanted = targets(request, parameters, recording.arguments) if request.kind in DIFFERENTIATED else []
     for argument in recording.arguments:
         check_keys(argument.structure, argument.name)
     check_keys(recording.result_structure, "the result")
     parts = _program_of(request.kind)(request, recording, wanted)
     early = len(recording.results) if parts.closure else 0
-    ordered = sink_slopes(optimize(parts.adjoint), parts.slopes)
+    debug = (request.debug or recording.trace.debug) is not None and not abstract
+    ordered = sink_slopes(optimize(guarded_exactly(parts.adjoint) if exact else parts.adjoint), parts.slopes)
+    target = target_named(request.target) if request.target else None
+    fast = request.optimize == "fast" and not debug and target is None and not is_symbolic()
+    if target is not None:
+        check_form(target, recording, parts.closure is not None)
+        ordered = written_for(target, ordered)
+    else:
+        if fast:
+            ordered = run_in_blocks(shorten_windows(ordered), parts.last if parts.closure else None)
+        ordered = contract_sums(ordered, large=fast)
+        if request.optimize == "fast" and not debug:
+            ordered = keep_columns(ordered)
+        ordered = python_floats(ordered)
+    if is_symbolic():
+        ordered = divide_by_no_zero(ordered)
     last = 1 if parts.last is None else parts.last
     optimized = copy_shared_outputs(ordered, early, last, request.kind in DIFFERENTIATED)
     leaves = [path for a in recording.arguments for path, _ in a.structure.paths(a.name)]
-    checks = static_checks(recording.arguments)
+    checks = static_checks(recording.arguments, abstract)
     described = describe(request, recording, wanted, parts.returned)
-    text = parameters_text(parameters, signature)
-    arrays = array_shapes(recording.arguments)
-    apart = [(leaves[i], [other for other, _ in arrays if other != leaves[i]]) for i in written(optimized)]
-    alone = (arrays, apart) if abstract else ()  # a module has no cache and no caller that checks these
+    text = with_namespace(target, parameters_text(parameters, signature), recording.origin)
+    arrays = arrays_within(recording.arguments)
+    apart = [(leaves[i], [other for other in arrays if other != leaves[i]]) for i in written(optimized)]
+    alone = (True, apart) if abstract else ()  # a module has no cache and no caller that checks its arguments
     shape = Signature(request.name, text, leaves, checks, parts.result, *described, parts.closure, *alone)
+    if abstract:
+        held, types = containers_within(recording.arguments), parameter_types(recording.arguments)
+        shape = dataclasses.replace(shape, containers=held, annotations=types)
     if request.kind not in DIFFERENTIATED:
         shape = dataclasses.replace(shape, headings=_headings(optimized, bool(parts.slopes)))
-    debug = (request.debug or recording.trace.debug) is not None and not abstract
-    generated = generate(optimized, shape, recording.origin.file, parts.cotangents, parts.last, debug)
+    generated = generate(optimized, shape, recording.origin.file, parts.cotangents, parts.last, debug, target, fast)
     guards = [e.origin for e in optimized.equations if e.op.name == "guard" and e.origin]
     function = load(generated, request.name, recording.captured, debug)
     give_defaults(function, signature)
@@ -255,7 +285,9 @@ def pullback_program(request: Request, recording: Recording, wanted: list[Target
     for target in wanted:
         part, place = structure_text(target.structure, target.path, place)
         parts.append(part)
-    pulled = f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    pulled = parts[0]
+    if isinstance(request.argnums, tuple):
+        pulled = f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     returned = f"{', '.join(type_text(r.type) for r in recording.results)}, pullback"
     return Parts(trace, adjoint, shown, returned, ("pullback", pulled), count, last)
 
@@ -313,20 +345,6 @@ def _headings(program: Program, tangents: bool) -> tuple[tuple[int, str], ...]:
     return tuple(names.items())
 
 
-def instances(recording: Recording) -> dict[type, str]:
-    """For the user's classes that the arguments are made of an expression that reaches an instance."""
-    return {kind: path for a in recording.arguments for kind, path in _container_types(a.structure, a.name)}
-
-
-def _container_types(structure: Structure, path: str) -> Iterator[tuple[type, str]]:
-    """Every class of the user's in a structure, and an expression that reaches an instance."""
-    attribute = structure.kind in ("namedtuple", "dataclass")
-    if attribute and structure.type is not None:
-        yield structure.type, path
-    for key, child in zip(structure.keys, structure.children, strict=True):
-        yield from _container_types(child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]")
-
-
 DIFFERENTIATED = ("grad", "vjp", "linearize")  # kinds whose derivative is taken here, of the function as it was traced
 
 
@@ -350,96 +368,6 @@ def _name_value(value: Value) -> None:
         value.atom.name, value.atom.named = "value", True
 
 
-def static_text(value: Any, path: str) -> str:
-    """What the function returns besides arrays, written into the text."""
-    if value is None or type(value) in (bool, int, str):
-        return spelled(value)
-    raise GradientError(
-        explain(
-            f"the function returns {a_noun(type(value).__name__)} ({path}), which the generated text cannot build",
-            called_at(),
-            "return loss, {'count': n}: arrays, numbers, strings, and dicts, lists and tuples of them",
-            "outputs",
-        )
-    )
-
-
-def spelled(value: Any) -> str:
-    """A key or a plain value as text, with nothing in it that a template would take for a place."""
-    return repr(value).replace("{", "\\x7b").replace("}", "\\x7d").replace("|", "\\x7c")
-
-
-def check_keys(structure: Structure, path: str) -> None:
-    """Refuse dictionary keys that no text can spell."""
-    for key, child in zip(structure.keys, structure.children, strict=True):
-        parts = key if type(key) is tuple else (key,)
-        if not all(part is None or type(part) in (str, int, bool, float) for part in parts):
-            raise GradientError(
-                explain(
-                    f"{path} has the key {key!r}, {a_noun(type(key).__name__)}, which the generated text cannot spell",
-                    called_at(),
-                    "use strings or numbers as keys: params['name'], params[0]",
-                    "outputs",
-                )
-            )
-        check_keys(child, path)
-
-
-def _check_fields(structure: Structure, path: str) -> None:
-    """Refuse a dataclass that its own __init__ cannot make from its fields."""
-    derived = [f.name for f in dataclasses.fields(structure.type) if not f.init]  # type: ignore[arg-type]
-    if derived:
-        raise GradientError(
-            explain(
-                f"a gradient cannot have the type of {path}: {structure.type.__name__}() does not take its "  # type: ignore[union-attr]
-                f"field {derived[0]}",
-                called_at(),
-                f"make {derived[0]} a property, or differentiate with respect to a dict of the other fields",
-                "outputs",
-            )
-        )
-
-
-def structure_text(
-    structure: Structure, path: str, place: int, gradients: bool = True, made: Mapping[type, str] | None = None
-) -> tuple[str, int]:
-    """An expression that builds the structure from outputs {place}, {place + 1} ...; returns the next place too.
-
-    The gradient of what is not an array is None. `made` says which expressions are instances of the user's classes.
-    """
-    if structure.kind == "leaf":
-        return f"{{{place}}}", place + 1
-    if structure.kind == "static":
-        return ("None" if gradients else static_text(structure.value.value, path)), place
-    instance = path if gradients else (made or {}).get(structure.type)  # type: ignore[arg-type]
-    if structure.kind in ("namedtuple", "dataclass") and instance is None:
-        raise GradientError(
-            explain(
-                f"the function returns a {structure.kind}, which the generated text cannot build",
-                called_at(),
-                "return {'value': ...}: a dict, a list or a tuple",
-                "outputs",
-            )
-        )
-    if structure.kind == "dataclass":
-        _check_fields(structure, path)
-    parts = []
-    for key, child in zip(structure.keys, structure.children, strict=True):
-        attribute = structure.kind in ("namedtuple", "dataclass")
-        inner, place = structure_text(
-            child, f"{path}.{key}" if attribute else f"{path}[{spelled(key)}]", place, gradients, made
-        )
-        parts.append((key, inner))
-    if structure.kind == "dict":
-        return "{" + ", ".join(f"{spelled(key)}: {inner}" for key, inner in parts) + "}", place
-    if structure.kind == "list":
-        return "[" + ", ".join(inner for _, inner in parts) + "]", place
-    if structure.kind == "tuple":
-        return "(" + ", ".join(inner for _, inner in parts) + ("," if len(parts) == 1 else "") + ")", place
-    fields = ", ".join(f"{key}={inner}" for key, inner in parts)
-    return f"type({instance})({fields})", place
-
-
 def result_text(request: Request, wanted: list[Target], aux: Structure | None) -> str:
     """The return value over the outputs {0}, {1} ..."""
     place = int(request.with_value)
@@ -459,6 +387,7 @@ def result_text(request: Request, wanted: list[Target], aux: Structure | None) -
 
 _NOUN = {"jacobian": "jacobian", "hessian": "hessian", "hvp": "product", "ggnvp": "product", "deriv": "derivative"}
 _WHAT = {
+    "value": "Value",
     "grad": "Gradient",
     "vjp": "Value and pullback",
     "linearize": "Value and linear map of tangents",
@@ -488,11 +417,3 @@ def describe(request: Request, recording: Recording, wanted: list[Target], retur
         for (path, _), t in zip(a.structure.paths(a.name), a.types, strict=True)
     )
     return first, f"{inputs}  ->  {returned}"
-
-
-def type_text(type_: ArrayType) -> str:
-    """`float64[32, 10]`, as in the docstrings."""
-    if type_.weak:
-        return str(type_)
-    name = type_.dtype.name
-    return f"{name}[{', '.join(map(str, type_.shape))}]" if type_.shape else name

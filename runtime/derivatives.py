@@ -22,9 +22,10 @@ from ..tracer.site import called_at
 from ..tracer.structure import Structure, rebuild, unflatten
 from ..tracer.trace import Trace
 from .binding import Parameters
-from .compilation import Request, differentiate
+from .compilation import differentiate
 from .forward_mode import tangents_along
 from .nested import record_in_trace
+from .request import Request
 from .wanted import Outcome, Target, outcome, returned_at
 
 
@@ -115,7 +116,7 @@ def _by_rows(trace: Trace, results: Sequence[Value], wanted: list[Target]) -> li
             one = Var(y.type.strong(), cotangent_name(name_of(y)))
             since = len(builder.equations)
             rows = _pulled(builder, y, wanted, Value(builder, one))
-            _check_holomorphic(builder, since, one, rows)
+            check_holomorphic(builder, since, one, rows)
             batched = batched_or_explained(builder, since, {one: _basis(builder, y)}, rows, y.size)
             blocks.append([_reshaped(b, (*y.shape, *row.shape)) for b, row in zip(batched, rows, strict=True)])
     return blocks
@@ -139,7 +140,7 @@ def _by_columns(
             one = Var(x.type.strong(), tangent_name(name_of(x)))
             since = len(builder.equations)
             moved = _moved(trace, results, x, Value(builder, one))
-            _check_holomorphic(builder, since, one, moved)
+            check_holomorphic(builder, since, one, moved)
             batched = batched_or_explained(builder, since, {one: _basis(builder, x)}, moved, x.size)
             if symmetric:
                 columns.append([_reshaped(b, (*x.shape, *y.shape)) for b, y in zip(batched, results, strict=True)])
@@ -159,14 +160,14 @@ def _moved(trace: Trace, results: Sequence[Value], x: Value, tangent: Value) -> 
 def _check_number(
     builder: Builder, like: Value, called: Callable[[str], str], run: Callable[[Value], list[Value]]
 ) -> None:
-    """As `_check_holomorphic`, of a pass in one direction, which need not be a variable to be written."""
+    """As `check_holomorphic`, of a pass in one direction, which need not be a variable to be written."""
     if like.dtype.kind == "c":
         one, since = Var(like.type.strong(), called(name_of(like))), len(builder.equations)
-        _check_holomorphic(builder, since, one, run(Value(builder, one)))
+        check_holomorphic(builder, since, one, run(Value(builder, one)))
         builder.remove(builder.equations[since:], [one])
 
 
-def _check_holomorphic(builder: Builder, since: int, one: Var, ends: Sequence[Value]) -> None:
+def check_holomorphic(builder: Builder, since: int, one: Var, ends: Sequence[Value]) -> None:
     """One complex number for each pair of elements says all only where the derivative is linear over them."""
     mixed = first_mixed(builder.equations[since:], one, ends) if one.type.dtype.kind == "c" else None
     if mixed is not None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..ir.interp import evaluate_equation
 from ..ir.ops.effects import GuardMiss
-from ..ir.passes.dead_code import guards_only
 from ..ir.program import Atom, Equation, Literal, Program, Var
 from ..tracer.errors import NonFiniteError, place
+from ..tracer.function import AbstractLeaf
 from ..tracer.state import Snapshot
 from ..tracer.structure import flatten
 from .binding import Parameters
-from .compilation import Stages
+
+if TYPE_CHECKING:
+    from .compilation import Stages
 
 _SHOWN = 4  # paths of which it is told why a call missed them
 
@@ -41,6 +43,8 @@ class Path:
     writes: tuple[int, ...] = ()  # the arguments' arrays that the function writes into
     number: int = 0  # of the traced call that it was compiled for
     missed: dict[str, int] = field(default_factory=dict)  # calls that did not pass a guard, by its line
+    restored: bool = False  # from disk: of its stages there are only the source and the guards
+    general: bool = False  # for many lengths, which are symbols in its stages
 
     def serves(self, parameters: Parameters) -> bool:
         """Whether the state is as it was and the guards pass for these arguments; nothing else is computed."""
@@ -48,6 +52,8 @@ class Path:
 
     def miss(self, parameters: Parameters) -> Miss | None:
         """The first guard that these arguments do not pass."""
+        from ..ir.passes.dead_code import guards_only
+
         program = guards_only(self.stages.optimized)
         leaves = [leaf for _, _, value in parameters for leaf in flatten(value)[0]]
         steps = _Steps(program, leaves, self.stages.captured)
@@ -103,6 +109,8 @@ class Traced(NamedTuple):
     arguments: str
     reason: str
     misses: tuple[str, ...] = ()
+    kept: str = ""  # what became of it on disk
+    restored: bool = False  # a path was read from disk, and nothing was traced
 
 
 def traced(parameters: Parameters, known: Iterable[Path], is_first: bool, counted: bool) -> Traced:
@@ -133,13 +141,14 @@ def traced(parameters: Parameters, known: Iterable[Path], is_first: bool, counte
 
 def explanation(name: str, calls: Sequence[Traced], hits: int, kinds: Sequence[Sequence[Path]]) -> str:
     """The whole text."""
-    paths = sorted((path for known in kinds for path in known), key=lambda p: p.number)
-    lines = [f"{name}: {_count(len(calls), 'call')} traced, {_count(hits, 'call')} served by a path that was kept"]
+    paths = sorted({id(path): path for known in kinds for path in known}.values(), key=lambda p: p.number)
+    traced = sum(not call.restored for call in calls)
+    lines = [f"{name}: {_count(traced, 'call')} traced, {_count(hits, 'call')} served by a path that was kept"]
     if calls:
-        lines.append("traced calls:")
+        lines.append("traced calls:" if traced == len(calls) else "traced calls, and those for which a file was read:")
     for number, call in enumerate(calls, 1):
         lines.append(f"  {number}. {call.arguments}: {call.reason}")
-        lines += [f"       {miss}" for miss in call.misses]
+        lines += [f"       {said}" for said in (*call.misses, call.kept) if said]
     if paths:
         lines.append("kept paths:")
     for path in paths:
@@ -187,6 +196,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    value = value.type if isinstance(value, AbstractLeaf) else value
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
     return repr(value) if value is None or type(value) in (bool, int, str) else type(value).__name__

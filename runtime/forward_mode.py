@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from ..codegen.door import type_text
 from ..ir.builder import Value
 from ..ir.forward import forward, tangent_name
 from ..ir.grad import spread
@@ -24,19 +25,17 @@ from .asking import a_function
 from .binding import Parameters, bind, signature_of
 from .compilation import (
     Parts,
-    Request,
     check_nothing_written,
     explained,
     finish,
-    instances,
-    structure_text,
-    type_text,
 )
 from .cotangents import TANGENT, check_dtype, check_shape, direction_leaves, fitted
 from .gradient import GradientFunction
 from .nested import record_in_trace
 from .packing import Nested
 from .pullback import at_a_point
+from .request import Request
+from .returned import instances, structure_text
 from .transformed import remembered
 from .wanted import Target, outcome
 

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, Self, overload
 
-from ..codegen.module import folded, module_text
 from ..ir.ops.effects import GuardMiss
-from ..tracer.errors import TracingError, explain
+from ..tracer.errors import TapelessError, TracingError, explain
 from ..tracer.generics import P, R
 from ..tracer.locks import Lock
 from ..tracer.site import called_at
 from ..tracer.trace import ACTIVE
 from .asking import a_function, frozen
 from .binding import Parameters, bind, call_key, raw_key, signature_of
-from .compilation import Request, Stages, compile_request
+from .dynamic import Dynamic, Versions, check_dynamic
 from .explanation import Path, Traced, explanation, locate, traced
 from .overlap import check_overlap, written
+from .request import OPTIMIZATIONS, Request
 from .wrapping import Wrapping
+
+if TYPE_CHECKING:
+    from .compilation import Stages
+    from .disk_cache import Kept
+    from .profile import Profile
 
 Q = ParamSpec("Q")
 
 MAXIMUM = 128  # kinds of call that are kept
 MAXIMUM_PATHS = 32  # paths through branches that are kept for one kind of call
+
+
+def compile_request(*args: Any, **options: Any) -> Stages:
+    """As in compilation.py, which is loaded when the first function is compiled: it takes as long as all the rest."""
+    from .compilation import compile_request
+
+    return compile_request(*args, **options)
 
 
 class CacheInfo(NamedTuple):
@@ -51,6 +65,7 @@ class GradientFunction(Wrapping, Generic[P, R]):
         self._hits = 0
         self._warned = False
         self._traced: list[Traced] = []
+        self._versions: Versions | None = None  # texts that are for many sizes
         super().__init__(request.function, self._signature)
 
     # ------------------------------------------------------------------------------------------------- calling
@@ -72,7 +87,9 @@ class GradientFunction(Wrapping, Generic[P, R]):
                             path.count(str(miss))
                             continue
                         except Exception as error:
-                            locate(error, path.stages, self._bind(args, kwargs))
+                            if path.general:
+                                return self._first_call(args, kwargs, tried=True, special=True)
+                            self._locate(error, path, self._bind(args, kwargs))
                             raise
                         self._last = path
                         self._hits += 1
@@ -80,8 +97,10 @@ class GradientFunction(Wrapping, Generic[P, R]):
             return self._first_call(args, kwargs, tried=paths is not None)
         return self._first_call(args, kwargs)
 
-    def _first_call(self, args: tuple[Any, ...], kwargs: dict[str, Any], tried: bool = False) -> Any:
-        """A call inside of a trace, or one of a kind that no compiled path serves yet."""
+    def _first_call(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], tried: bool = False, special: bool = False
+    ) -> Any:
+        """A call inside of a trace, or one of a kind that no compiled path serves yet; `special`: no general one."""
         trace = ACTIVE.get()
         if trace is not None and self._request.kind != "grad":
             return self._request.function(*args, **kwargs)
@@ -91,7 +110,7 @@ class GradientFunction(Wrapping, Generic[P, R]):
             from .nested import gradient_in_trace
 
             return gradient_in_trace(trace, self._request, parameters)
-        path = self._compile(parameters, tried)
+        path = self._compile(parameters, tried, special)
         if path.writes:
             check_overlap(path.writes, parameters, path.stages.captured)
         with self._lock:
@@ -101,33 +120,115 @@ class GradientFunction(Wrapping, Generic[P, R]):
         try:
             return path.stages.function(*args, **kwargs)
         except Exception as error:
-            locate(error, path.stages, parameters)
+            if path.general:  # the function may go another way for these lengths: it handles the error, say
+                return self._first_call(args, kwargs, tried, special=True)
+            if isinstance(error, GuardMiss):
+                return self._exact(path, parameters)(*args, **kwargs)
+            self._locate(error, path, parameters)
             raise
+
+    def _exact(self, path: Path, parameters: Parameters) -> Callable[..., Any]:
+        """The path's function anew: its guards missed the very call that it is for, by digits that rewriting made."""
+        with self._lock:
+            stages = compile_request(self._request, parameters, self._signature, exact=True)
+            path.stages, path.state, path.writes = stages, stages.around, written(stages.optimized)
+            path.restored = False
+        return stages.function
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Parameters:
         return bind(self._signature, args, kwargs, self._request.name)
 
-    def _compile(self, parameters: Parameters, tried: bool = False) -> Path:
+    def _compile(self, parameters: Parameters, tried: bool = False, special: bool = False) -> Path:
         """A new path for this call; one thread at a time, and none for what another thread has just made."""
         key = call_key(parameters)
         with self._lock:
-            known = self._paths.get(key, [])
+            known = [path for path in self._paths.get(key, []) if not (special and path.general)]
             for path in known:
                 if path.serves(parameters):
                     self._last = path
                     self._hits += 1
                     return path
-            self._traced.append(traced(parameters, known, not self._traced, tried))
-            stages = compile_request(self._request, parameters, self._signature)
-            path = Path(stages, stages.around, written(stages.optimized), len(self._traced))
-            self._paths[key] = [path, *known][:MAXIMUM_PATHS]
+            if not known and not special:
+                general = self._general(parameters)
+                if general is not None:
+                    self._enter(key, [general])
+                    return general
+            why = traced(parameters, known, not self._traced, tried)
+            kept = self._kept(parameters)
+            restored = self._restored(kept, parameters, why) if kept is not None else None
+            path = restored or self._traced_path(kept, parameters, why)
             if len(known) == MAXIMUM_PATHS:
                 self._warn(path)
-            self._paths.move_to_end(key)
-            while len(self._paths) > MAXIMUM:
-                self._paths.popitem(last=False)
-            self._last = path
+            self._enter(key, [path, *known][:MAXIMUM_PATHS])
             return path
+
+    def _enter(self, key: Any, paths: list[Path]) -> None:
+        """Keep the paths of a kind of call, the one that was found last in front."""
+        self._paths[key] = paths
+        self._paths.move_to_end(key)
+        while len(self._paths) > MAXIMUM:
+            self._paths.popitem(last=False)
+        self._last = paths[0]
+
+    def _general(self, parameters: Parameters) -> Path | None:
+        """A path for many sizes that serves this call; written when the sizes of the calls are seen to change."""
+        request = self._request
+        plain = request.kind == "grad" and request.debug is None and request.target is None
+        if request.dynamic is False or not plain:
+            return None
+        if self._versions is None:
+            self._versions = Versions(request.dynamic)
+
+        def compiled(abstract: Parameters) -> tuple[Stages, Path]:
+            why = traced(abstract, (), not self._traced, False)
+            stages = compile_request(request, abstract, self._signature)
+            self._traced.append(why._replace(reason="a text for every length, since lengths change"))
+            return stages, Path(stages, stages.around, written(stages.optimized), len(self._traced), general=True)
+
+        before = len(self._traced)
+        path: Path | None = self._versions.path(parameters, compiled)
+        self._hits += path is not None and len(self._traced) == before
+        return path
+
+    def _traced_path(self, kept: Kept | None, parameters: Parameters, why: Traced) -> Path:
+        self._traced.append(why)
+        watch = kept.watch if kept is not None else None
+        stages = compile_request(self._request, parameters, self._signature, watch=watch)
+        if kept is not None:
+            self._traced[-1] = why._replace(kept=kept.keep(stages))
+        return Path(stages, stages.around, written(stages.optimized), len(self._traced))
+
+    def _kept(self, parameters: Parameters) -> Kept | None:
+        """What a cache on disk has for this call, if one is asked for; pullbacks need more than the source."""
+        cache = self._request.cache
+        if cache is None:
+            cache = os.environ.get("TAPELESS_CACHE", "")
+        if not cache or cache in ("0", "false", "no", "off") or self._request.kind in ("vjp", "linearize"):
+            return None
+        from .disk_cache import Kept
+
+        return Kept(self, self._request, parameters, self._signature)
+
+    def _restored(self, kept: Kept, parameters: Parameters, why: Traced) -> Path | None:
+        """A path from disk that serves this call."""
+        for entry in kept.entries():
+            path = Path(entry.stages, kept.around, entry.writes, len(self._traced) + 1, restored=True)
+            if path.serves(parameters):
+                self._traced.append(why._replace(kept=f"read from {entry.file}", restored=True))
+                return path
+        return None
+
+    def _locate(self, error: Exception, path: Path, parameters: Parameters) -> None:
+        with suppress(TapelessError):
+            locate(error, self._stages_of(path, parameters), parameters)
+
+    def _stages_of(self, path: Path, parameters: Parameters) -> Stages:
+        """All stages; of a path from disk they are made when somebody asks for them."""
+        with self._lock:
+            if path.restored:
+                path.stages = compile_request(self._request, parameters, self._signature)
+                path.restored = False
+        return path.stages
 
     def _warn(self, path: Path) -> None:
         """Say once that each call takes another path, so that each is compiled anew."""
@@ -181,17 +282,29 @@ class GradientFunction(Wrapping, Generic[P, R]):
 
     def lower(self, *args: Any, **kwargs: Any) -> Stages:
         """All stages for these arguments: `.as_text()` prints them, `.source` is the last one."""
-        return self._path_for(self._bind(args, kwargs)).stages
+        parameters = self._bind(args, kwargs)
+        return self._stages_of(self._path_for(parameters), parameters)
 
     def compile(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """The bare function for arguments of this kind: no dispatch, no checks but the guards in its text."""
         return self.lower(*args, **kwargs).function
 
+    def profile(self, *args: Any, **kwargs: Any) -> Profile:
+        """The time and the memory of each line of the source for these arguments: `print(g.profile(x))`."""
+        from .profile import profile
+
+        parameters = self._bind(args, kwargs)
+        path = self._path_for(parameters)
+        return profile(self._stages_of(path, parameters), args, kwargs, apart=bool(path.writes))
+
     def module(self, *args: Any, **kwargs: Any) -> str:
         """A module text for these arguments that needs only numpy."""
+        from ..codegen.assembled import Part, module_text
+        from .headers import header
+
         parameters = self._bind(args, kwargs)
         stages = compile_request(self._request, parameters, self._signature, abstract=True)
-        return module_text(stages.generated, header(stages), stages.captured)
+        return module_text([Part(stages.generated, stages.captured)], header([stages]))
 
     def _path_for(self, parameters: Parameters) -> Path:
         for path in self._paths.get(call_key(parameters), ()):
@@ -201,14 +314,16 @@ class GradientFunction(Wrapping, Generic[P, R]):
 
     def cache_info(self) -> CacheInfo:
         """Hits, misses and sizes."""
-        paths = sum(map(len, self._paths.values()))
-        return CacheInfo(self._hits, len(self._traced), MAXIMUM, len(self._paths), paths)
+        paths = len({id(path) for known in self._paths.values() for path in known})
+        misses = sum(not call.restored for call in self._traced)
+        return CacheInfo(self._hits, misses, MAXIMUM, len(self._paths), paths)
 
     def cache_clear(self) -> None:
         """Forget every compiled path."""
         with self._lock:
             self._paths.clear()
             self._calls.clear()
+            self._versions = None
             self._last = None
             self._hits = 0
             self._traced.clear()
@@ -243,20 +358,6 @@ class PairDecorator(Protocol):
     def __call__(self, fun: Callable[P, Any], /) -> GradientFunction[P, tuple[Any, Any]]: ...
 
 
-def header(stages: Stages) -> str:
-    """The docstring of a generated module: what it was made from, and whose it is."""
-    origin = stages.trace.origin
-    made_from = f"{origin.function} ({origin.file}:{origin.line})" if origin and origin.file else "a function"
-    modules = [*stages.generated.imports, *(named.home for named in stages.generated.externals if named.home)]
-    libraries = sorted({module.partition(".")[0] for module in modules})
-    return (
-        f"Gradient code for {made_from}, generated by tapeless.\n\n"
-        f"{folded(stages.types)}\n\n"
-        f"This text needs only {' and '.join(['numpy', *libraries])}. "
-        "It belongs to whoever generated it, without any condition.\n"
-    )
-
-
 def differentiated(
     function: Callable[..., Any] | None,
     argnums: int | str | tuple[int | str, ...] | list[int | str],
@@ -264,6 +365,9 @@ def differentiated(
     with_value: bool,
     argnum: int | None,
     debug: str | None = None,
+    optimize: str = "fast",
+    cache: bool | str | os.PathLike[str] | None = None,
+    dynamic: Dynamic = "auto",
 ) -> Any:
     """The common part of grad and value_and_grad: also as a decorator with arguments."""
     wanted = frozen(argnums if argnum is None else argnum)
@@ -271,6 +375,28 @@ def differentiated(
         from .debugging import check_debug
 
         check_debug(debug)
-    if function is None:
-        return lambda f: GradientFunction(Request(a_function(f), wanted, has_aux, with_value, debug=debug))
-    return GradientFunction(Request(a_function(function), wanted, has_aux, with_value, debug=debug))
+    if optimize not in OPTIMIZATIONS:
+        shown = " and ".join(map(repr, OPTIMIZATIONS))
+        raise ValueError(
+            explain(f"there is no optimize={optimize!r}; there are {shown}", called_at(), 'optimize="fast"', "source")
+        )
+
+    if dynamic != "auto" and not isinstance(dynamic, bool):
+        check_dynamic(dynamic)
+    folder = _folder(cache)
+
+    def made(f: Callable[..., Any]) -> GradientFunction[..., Any]:
+        options = {"debug": debug, "optimize": optimize, "cache": folder, "dynamic": dynamic}
+        return GradientFunction(Request(a_function(f), wanted, has_aux, with_value, **options))  # type: ignore[arg-type]
+
+    return made if function is None else made(function)
+
+
+def _folder(cache: Any) -> bool | str | None:
+    """What `cache` asks for, as plain values."""
+    if cache is None or isinstance(cache, bool):
+        return cache
+    if isinstance(cache, str | os.PathLike) and isinstance(os.fspath(cache), str) and os.fspath(cache):
+        return os.fspath(cache)
+    cause = f"cache may be True, False, None or a folder, not {cache!r}"
+    raise TypeError(explain(cause, called_at(), "grad(f, cache=True)", "disk-cache"))

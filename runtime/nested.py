@@ -20,8 +20,9 @@ from ..tracer.place import Root
 from ..tracer.structure import Structure, flatten, rebuild, unflatten
 from ..tracer.trace import Trace
 from .binding import Parameters
-from .compilation import Request, differentiate
+from .compilation import differentiate
 from .cotangents import check_dtype, check_shape, direction_leaves
+from .request import Request
 from .wanted import Target, check_scalar, outcome, targets
 
 

@@ -16,11 +16,12 @@ from ..tracer.structure import Structure, flatten
 from ..tracer.trace import ACTIVE
 from .asking import a_function
 from .binding import bind, signature_of
-from .compilation import Request, Stages
+from .compilation import Stages
 from .cotangents import direction_leaves, fitted
 from .gradient import GradientFunction
 from .nested import pullback_in_trace
 from .packing import Nested
+from .request import Request
 from .transformed import remembered
 
 

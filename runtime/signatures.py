@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
+from dataclasses import MISSING, is_dataclass
+from dataclasses import fields as fields_of
 from typing import Any
 
+from ..ir.symbols import Symbols
 from ..ir.types import parse_type
 from ..tracer.errors import TapelessError
 from ..tracer.function import AbstractLeaf
 
 Argnums = int | str | tuple[int | str, ...]
-_SYMBOL = re.compile(r"[A-Za-z_]\w*")
 
 
 class CommandError(TapelessError):
     """What was asked for on the command line cannot be done; the message is one sentence that says what to do."""
 
 
-def parse_arguments(text: str) -> tuple[tuple[Any, ...], dict[str, Any], str]:
+def parse_arguments(text: str, around: Mapping[str, Any] | None = None) -> tuple[tuple[Any, ...], dict[str, Any], str]:
     """`f64[32, 10], n=3` as (arguments, keyword arguments, the text in one spelling).
 
-    An array or a number of which only the type is given is an AbstractLeaf. CommandError says what is wrong.
+    An array or a number of which only the type is given is an AbstractLeaf. The names of dataclasses and named tuples
+    are looked up in `around`. CommandError says what is wrong.
     """
     try:
         call = ast.parse(f"_({' '.join(text.split())})", mode="eval").body
@@ -31,30 +35,35 @@ def parse_arguments(text: str) -> tuple[tuple[Any, ...], dict[str, Any], str]:
         raise CommandError(
             f"--args {text!r} cannot be read; write types separated by commas, as in 'f64[32, 10], f64[10]'"
         )
-    args = tuple(_argument(node) for node in call.args)
+    symbols = Symbols()
+    known = around or {}
+    args = tuple(_argument(node, symbols, known) for node in call.args)
     kwargs: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None:
             raise CommandError("--args cannot hold **; write each keyword argument as name=type")
         if keyword.arg in kwargs:
             raise CommandError(f"--args names {keyword.arg} twice; remove one of them")
-        kwargs[keyword.arg] = _argument(keyword.value)
+        kwargs[keyword.arg] = _argument(keyword.value, symbols, known)
     return args, kwargs, ast.unparse(call)[2:-1]
 
 
-def _argument(node: ast.expr) -> Any:
+def _argument(node: ast.expr, symbols: Symbols, known: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name | ast.Subscript):
-        return AbstractLeaf(_type(node))
+        return AbstractLeaf(_type(node, symbols))
     if isinstance(node, ast.Tuple):
-        return tuple(map(_argument, node.elts))
+        return tuple(_argument(element, symbols, known) for element in node.elts)
     if isinstance(node, ast.List):
-        return list(map(_argument, node.elts))
+        return [_argument(element, symbols, known) for element in node.elts]
     if isinstance(node, ast.Dict):
         if any(not isinstance(key, ast.Constant) for key in node.keys):
             raise CommandError(
                 f"the keys of {ast.unparse(node)} in --args must be written out, as in {{'w': f64[3, 2]}}"
             )
-        return {key.value: _argument(value) for key, value in zip(node.keys, node.values)}  # type: ignore[union-attr]
+        pairs = zip(node.keys, node.values)
+        return {key.value: _argument(value, symbols, known) for key, value in pairs}  # type: ignore[union-attr]
+    if isinstance(node, ast.Call):
+        return _instance(node, symbols, known)
     try:
         return ast.literal_eval(node)
     except ValueError:
@@ -64,21 +73,59 @@ def _argument(node: ast.expr) -> Any:
         ) from None
 
 
-def _type(node: ast.expr) -> Any:
+def _instance(node: ast.Call, symbols: Symbols, known: Mapping[str, Any]) -> Any:
+    """`Params(w=f64[10], b=float)`: a dataclass or a named tuple of the user's, made without its __init__."""
+    name = ast.unparse(node.func)
+    first, *rest = name.split(".")
+    found: Any = known.get(first)
+    for part in rest:
+        found = getattr(found, part, None)
+    fields = _fields(found)
+    if fields is None:
+        raise CommandError(
+            f"{ast.unparse(node)} in --args is neither a type such as f64[32, 10] nor a plain Python value such as 3 "
+            f"or 'relu', and {name} is no dataclass or named tuple in the module of the function"
+        )
+    given: dict[str, Any] = dict(zip(fields, (_argument(value, symbols, known) for value in node.args)))
+    for keyword in node.keywords:
+        if keyword.arg not in fields or keyword.arg in given:
+            raise CommandError(f"{ast.unparse(node)} in --args: {name} has the fields {', '.join(fields)}, each once")
+        given[keyword.arg] = _argument(keyword.value, symbols, known)
+    missing = [field for field in fields if field not in given and fields[field] is MISSING]
+    if missing or len(node.args) > len(fields):
+        raise CommandError(f"{ast.unparse(node)} in --args: {name} needs {', '.join(missing) or 'fewer fields'}")
+    values = {field: given.get(field, default) for field, default in fields.items()}
+    if issubclass(found, tuple):
+        return found(**values)
+    made = object.__new__(found)
+    for field, value in values.items():
+        object.__setattr__(made, field, value)
+    return made
+
+
+def _fields(kind: Any) -> dict[str, Any] | None:
+    """The fields of a class with their defaults, or MISSING; None for what is neither a dataclass nor a named tuple."""
+    if not isinstance(kind, type):
+        return None
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        named: Any = kind
+        return {field: named._field_defaults.get(field, MISSING) for field in named._fields}
+    if not is_dataclass(kind):
+        return None
+    made = {f.name: f.default_factory() for f in fields_of(kind) if f.default_factory is not MISSING}
+    return {f.name: made.get(f.name, f.default) for f in fields_of(kind)}
+
+
+def _type(node: ast.expr, symbols: Symbols) -> Any:
     text = ast.unparse(node)
     if isinstance(node, ast.Subscript):
         dims = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         text = f"{ast.unparse(node.value)}[{', '.join(map(ast.unparse, dims))}]"
-        symbol = next((d.id for d in dims if isinstance(d, ast.Name) and _SYMBOL.fullmatch(d.id)), None)
         wrong = next((d for d in dims if isinstance(d, ast.UnaryOp)), None)
         if wrong is not None:
             raise CommandError(f"{text}: the dimension {ast.unparse(wrong)} is not a length; write 0 or more")
-        if symbol is not None:
-            raise CommandError(
-                f"{text}: dimensions with a name, such as {symbol}, are not supported yet; write its length instead"
-            )
     try:
-        return parse_type(text)
+        return parse_type(text, symbols=symbols)
     except ValueError as error:
         raise CommandError(f"--args: {error}") from None
 

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, overload
 
+from ..ir.builder import Value
+from ..ir.grad import cotangent_name
+from ..ir.program import Var
 from ..tracer.array import lift, wrap
 from ..tracer.errors import GradientError, explain
 from ..tracer.generics import P
-from ..tracer.structure import flatten, unflatten
+from ..tracer.structure import Structure, flatten, unflatten
 from ..tracer.trace import Trace
 from .asking import frozen, one_number
 from .binding import bind, signature_of
 from .calculus import Argnums, Function, chosen, made_of, with_aux
-from .compilation import Request
-from .derivatives import jacobian_in_trace
+from .derivatives import check_holomorphic, jacobian_in_trace, name_of
 from .forward_mode import jvp_in_trace, ones
 from .gradient import Decorator, GradientFunction
 from .nested import pullback_in_trace
+from .request import Request
 from .transformed import TransformedFunction
 
 
@@ -29,10 +32,36 @@ def _pulled_ones(fun: Function, argnums: Argnums, has_aux: bool) -> TransformedF
     def run(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         out, pullback, *aux = pullback_in_trace(trace, request, bind(signature_of(fun), args, kwargs))
         leaves, structure = flatten(out)
-        found = pullback(unflatten(structure, iter([wrap(trace, ones(lift(trace, leaf))) for leaf in leaves])))
+        values = [lift(trace, leaf) for leaf in leaves]
+        seeds = [wrap(trace, ones(value)) for value in values]
+        for place, value in enumerate(values):
+            if value.dtype.kind == "c":
+                _check_complex(trace, pullback, structure, seeds, place, value)
+        found = pullback(unflatten(structure, iter(seeds)))
         return with_aux(found if isinstance(wanted, tuple) else found[0], aux)
 
     return TransformedFunction(fun, "elementwise_grad", run, partial(_pulled_ones, argnums=argnums, has_aux=has_aux))
+
+
+def _check_complex(
+    trace: Trace, pullback: Callable[..., Any], structure: Structure, seeds: list[Any], place: int, value: Value
+) -> None:
+    """One complex number for each element is a derivative only if the pass is linear over them: see derivatives.py."""
+    builder, since = trace.builder, len(trace.builder.equations)
+    one = Var(value.type.strong(), cotangent_name(name_of(value)))
+    cotangents = [wrap(trace, Value(builder, one)) if i == place else seed for i, seed in enumerate(seeds)]
+    ends = [lift(trace, leaf) for leaf in flatten(pullback(unflatten(structure, iter(cotangents))))[0]]
+    if any(end.dtype.kind != "c" for end in ends):
+        raise GradientError(
+            explain(
+                "elementwise_grad of a function of a real argument with complex results would lose half of it",
+                trace.origin(),
+                "deriv(f)(x), by forward mode, or jacobian(f)(x)",
+                "outputs",
+            )
+        )
+    check_holomorphic(builder, since, one, ends)
+    builder.remove(builder.equations[since:], [one])
 
 
 def _holomorphic_grad(fun: Function, argnums: Argnums, has_aux: bool) -> TransformedFunction:
@@ -77,7 +106,8 @@ def elementwise_grad(
     fun: Function | None = None, argnums: Argnums = 0, has_aux: bool = False, *, argnum: int | None = None
 ) -> Any:
     """The derivative of each element of the result by the same element of the argument, for functions that work element
-    by element; in general the sum of the jacobian's rows."""
+    by element; in general the sum of the jacobian's rows. Complex to complex for holomorphic functions alone; raises
+    GradientError for others, and for complex results of a real argument."""
     return made_of(partial(_pulled_ones, argnums=chosen(argnums, argnum), has_aux=has_aux), fun, "elementwise_grad")
 
 

@@ -20,8 +20,9 @@ from ..tracer.structure import flatten
 from ..tracer.trace import ACTIVE
 from .api import Argnums, grad
 from .binding import Parameters, bind, signature_of
-from .compilation import Request, Stages
+from .compilation import Stages
 from .gradient import MAXIMUM, GradientFunction
+from .request import Request
 from .wanted import selected
 from .wrapping import Wrapping
 

@@ -7,14 +7,18 @@ import inspect
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..tracer.locks import Lock
 from ..tracer.trace import ACTIVE, Trace
 from .binding import signature_of
-from .compilation import Request, Stages
+from .compilation import Stages
 from .gradient import MAXIMUM, GradientFunction
+from .request import Request
 from .wrapping import Wrapping
+
+if TYPE_CHECKING:
+    from .profile import Profile
 
 Compiled = GradientFunction[..., Any]
 Run = Callable[[Trace, tuple[Any, ...], dict[str, Any]], Any]  # what the function returns, in stand-ins
@@ -93,7 +97,10 @@ def positional_signature(names: Sequence[str]) -> inspect.Signature:
 
 
 class VectorProduct(TransformedFunction):
-    """A function of fun's arguments and, behind the positional ones, a vector; `run` gets it as its last argument."""
+    """A function of fun's arguments and, behind the positional ones, a vector; `run` gets it as its last argument.
+
+    In the text the vector is a keyword where a positional argument has a default, so that this stays as it is.
+    """
 
     def __init__(
         self,
@@ -105,14 +112,12 @@ class VectorProduct(TransformedFunction):
     ) -> None:
         self._own = signature_of(fun)
         self._vector = _free_name("v", self._own)
-        parameters = list(self._own.parameters.values())
-        self._plain = all(p.kind in _POSITIONAL and p.default is p.empty for p in parameters)
+        self._plain = _is_last(self._own)
 
         def split(trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             if self._vector in kwargs:
                 return run(trace, args, {k: v for k, v in kwargs.items() if k != self._vector}, kwargs[self._vector])
-            count = sum(p.kind in _POSITIONAL for p in parameters)
-            return run(trace, args[:count], kwargs, args[count])
+            return run(trace, args[:-1], kwargs, args[-1])
 
         super().__init__(fun, kind, split, make, _with_vector(self._own, self._vector), debug)
 
@@ -126,21 +131,19 @@ class VectorProduct(TransformedFunction):
         args, kwargs = self._arranged(args, kwargs)
         return super().lower(*args, **kwargs)
 
+    def profile(self, *args: Any, **kwargs: Any) -> Profile:
+        args, kwargs = self._arranged(args, kwargs)
+        return super().profile(*args, **kwargs)
+
     def module(self, *args: Any, **kwargs: Any) -> str:
         args, kwargs = self._arranged(args, kwargs)
         return super().module(*args, **kwargs)
 
     def _arranged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The call with fun's defaults filled in, so that the vector has one place."""
+        """The call with the vector, which comes last, where the text has it."""
         if self._plain or self._vector in kwargs or not args:
             return args, kwargs
-        bound = self._own.bind(*args[:-1], **kwargs)
-        bound.apply_defaults()
-        named = [n for n, p in self._own.parameters.items() if p.kind in _POSITIONAL]
-        first = tuple(bound.arguments[n] for n in named)
-        if len(bound.args) > len(first) or any(p.kind is p.VAR_POSITIONAL for p in self._own.parameters.values()):
-            return bound.args, {**bound.kwargs, self._vector: args[-1]}
-        return (*first, args[-1]), bound.kwargs
+        return args[:-1], {**kwargs, self._vector: args[-1]}
 
 
 def _free_name(name: str, signature: inspect.Signature) -> str:
@@ -149,14 +152,19 @@ def _free_name(name: str, signature: inspect.Signature) -> str:
     return name
 
 
+def _is_last(signature: inspect.Signature) -> bool:
+    """Whether a vector can stand behind the positional parameters: all of them are required."""
+    first = [p for p in signature.parameters.values() if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    return all(p.kind in _POSITIONAL and p.default is p.empty for p in first)
+
+
 def _with_vector(signature: inspect.Signature, name: str) -> inspect.Signature:
-    """The signature with one more parameter, behind the positional ones, which lose their defaults."""
+    """The signature with one more parameter, behind the positional ones: a keyword where these are not all required."""
     parameters = list(signature.parameters.values())
-    first = [p.replace(default=p.empty) for p in parameters if p.kind in _POSITIONAL]
-    rest = [p for p in parameters if p.kind not in _POSITIONAL]
-    if any(p.kind is p.VAR_POSITIONAL for p in rest):
-        vector = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
-        at = next(i for i, p in enumerate(rest) if p.kind is p.VAR_POSITIONAL) + 1
-        return inspect.Signature([*first, *rest[:at], vector, *rest[at:]])
-    kind = first[-1].kind if first else inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return inspect.Signature([*first, inspect.Parameter(name, kind), *rest])
+    if _is_last(signature):
+        first = [p for p in parameters if p.kind in _POSITIONAL]
+        kind = first[-1].kind if first else inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Signature([*first, inspect.Parameter(name, kind), *parameters[len(first) :]])
+    last = [p for p in parameters if p.kind is p.VAR_KEYWORD]
+    vector = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
+    return inspect.Signature([*(p for p in parameters if p not in last), vector, *last])

@@ -12,13 +12,13 @@ from ..ir.builder import Value
 from ..ir.program import Origin
 from ..ir.types import ArrayType
 from ..tracer.errors import GradientError, explain
-from ..tracer.function import AbstractLeaf, Argument, Recording
+from ..tracer.function import Argument, Recording
 from ..tracer.site import called_at, return_place
 from ..tracer.structure import Structure, flatten
 from .binding import Parameters
 
 if TYPE_CHECKING:
-    from .compilation import Request
+    from .request import Request
 
 
 def selected(argnums: int | str | tuple[int | str, ...], parameters: Parameters) -> list[tuple[int, str]]:
@@ -93,7 +93,7 @@ def targets(request: Request, parameters: Parameters, arguments: Sequence[Argume
         types = argument.types[start : start + count]
         leaves = flatten(value)[0]
         _check_differentiable(path, structure, types, value, len(parameters) > 1)
-        arrays = [isinstance(leaf, np.ndarray | AbstractLeaf) for leaf in leaves]
+        arrays = [isinstance(leaf, np.ndarray) for leaf in leaves]  # of no axes; `f64` alone means a number
         found.append(Target(path, structure, argument.values[start : start + count], types, arrays))
     return found
 

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tapeless import grad, value_and_grad, vjp
+from tapeless import deriv, elementwise_grad, grad, value_and_grad, vjp
 from tapeless.tracer.errors import GradientError
 
 R = np.random.default_rng(1)
@@ -309,3 +309,39 @@ def test_agrees_with_autograd(seed):
     for k in (0, 1):
         expected = autograd.grad(lambda z, x: f(z, x, anp), k)(z, x)
         np.testing.assert_allclose(grad(lambda z, x: f(z, x, np), k)(z, x), expected, rtol=1e-10)
+
+
+# ----------------------------------------------------------------------------------------------- element by element
+
+
+@pytest.mark.parametrize(
+    "z", [np.array([1 + 2j, 3 - 1j]), np.complex128(1 + 2j), 1 + 2j, np.array([], complex)], ids=repr
+)
+def test_holomorphic_functions_element_by_element(z):
+    np.testing.assert_allclose(elementwise_grad(lambda z: np.exp(z) * z)(z), np.exp(z) * (z + 1), rtol=1e-14)
+    second = elementwise_grad(elementwise_grad(lambda z: np.conj(np.conj(z) ** 3)))
+    np.testing.assert_allclose(second(z), 6 * np.asarray(z), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: np.conj(z) * z,
+        lambda z: z * np.abs(z),
+        lambda z: z.real + 0j,
+        lambda z: (z, np.conj(z)),
+        lambda z: {"real": np.abs(z), "mixed": np.exp(z) + np.conj(z)},
+    ],
+)
+@pytest.mark.parametrize("z", [np.array([1 + 2j, 3 - 1j]), 1 + 2j], ids=repr)
+def test_others_have_no_derivative_element_by_element(f, z):
+    with pytest.raises(GradientError, match="not holomorphic"):
+        elementwise_grad(f)(z)
+
+
+def test_complex_results_of_real_elements():
+    x = np.array([0.3, 0.5])
+    with pytest.raises(GradientError, match=r"lose half of it[\s\S]*deriv"):
+        elementwise_grad(lambda x: np.exp(1j * x))(x)
+    np.testing.assert_allclose(deriv(lambda x: np.exp(1j * x))(x), 1j * np.exp(1j * x))
+    np.testing.assert_allclose(elementwise_grad(lambda x: (np.exp(1j * x) * np.exp(-1j * x)).real * x)(x), np.ones(2))

@@ -1,5 +1,7 @@
 """Rules that do not fit: what bwd and jvp return is checked when they are traced."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,54 @@ def test_keyword_only_arguments_are_refused():
 
     with pytest.raises(TypeError, match="takes k by keyword alone"):
         grad(lambda x: np.sum(custom_vjp(f)(x, k=2.0)))(X)
+
+
+DOUBLE = {
+    "shape": (lambda x: x * 2, lambda x: np.sum(x * 2), r"returns f64 where f returns f64\[3\]"),
+    "rank": (lambda x: x * 2, lambda x: (x * 2)[None], r"returns f64\[1, 3\] where f returns f64\[3\]"),
+    "dtype": (lambda x: x * 2, lambda x: (x * 2).astype("f4"), r"returns f32\[3\] where f returns f64\[3\]"),
+    "constant": (lambda x: x * 2, lambda x: np.float64(3), r"returns f64 where f returns f64\[3\]"),
+    "count": (lambda x: x * 2, lambda x: (x, x), r"the parts out\[0\], out\[1\] where f returns one with out$"),
+    "key": (lambda x: {"a": x}, lambda x: {"b": x}, r"the parts out\['b'\] where f returns one with out\['a'\]"),
+    "branch": (lambda x: x if x[0] < 0 else x[0], lambda x: x[0], r"returns f64 where f returns f64\[3\]"),
+}
+
+
+@pytest.mark.parametrize("name", DOUBLE)
+def test_the_value_of_a_rule_is_that_of_the_function(name):
+    function, value, message = DOUBLE[name]
+
+    def f(x):
+        return function(x)
+
+    by_reverse = ruled(f, lambda x: (value(x), None), lambda _, g: (2 * np.ones(3),))
+    by_forward = custom_jvp(f)
+    by_forward.defjvp(lambda p, t: (value(p[0]), value(t[0])))
+    for rule in (by_reverse, by_forward):
+        with pytest.raises(TracingError) as caught:
+            grad(lambda x, rule=rule: sum(np.sum(y) for y in np.atleast_1d(rule(x))))(X)
+        assert re.search(message, str(caught.value).splitlines()[0])
+
+
+def test_functions_that_no_trace_takes_are_believed():
+    def f(x):
+        return np.array([float(v) for v in x])
+
+    rule = ruled(f, lambda x: (x * 1.0, None), lambda _, g: (2 * g,))
+    np.testing.assert_array_equal(grad(lambda x: np.sum(rule(x)))(X), np.full(3, 2.0))
+
+
+def test_the_glance_at_the_function_leaves_nothing_behind():
+    around = np.arange(5000.0)
+    runs = []
+
+    def f(x):
+        runs.append(1)
+        return x * 2 + around[:3]
+
+    rule = ruled(f, lambda x: (x * 2, None), lambda _, g: (2 * g,))
+    outer = ruled(lambda x: rule(x), lambda x: (rule(x), None), lambda _, g: (3 * g,))
+    g = grad(lambda x: np.sum(outer(x)))
+    np.testing.assert_array_equal(g(X), np.full(3, 3.0))
+    assert "around" not in g.source
+    assert len(runs) == 1

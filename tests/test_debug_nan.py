@@ -20,8 +20,8 @@ from tapeless import (
     vjp,
     while_loop,
 )
-from tapeless.runtime.compilation import Request
 from tapeless.runtime.gradient import GradientFunction
+from tapeless.runtime.request import Request
 
 X = np.array([0.5, 1.5, 2.0])
 

@@ -1,8 +1,8 @@
 """The pages are true: their code runs, what they show is what comes out, their tables and links hold.
 
-In a page, a ```python block is run (with `file=name.py` it is also that file); a block marked `output` after it shows
-what it printed. In a ```console block the lines after `$` are run, and the others are their output. A block marked
-`needs=package` is run in a test of its own, behind all the others of its page, if that package is installed. Write the
+In a page, a ```python block is run (with `file=name.py` it is also that file; a block of another language with a file
+is that alone); a block marked `output` after it shows what it printed. In a ```console block the lines after `$` are
+run, and the others are their output. A block marked `needs=package` is run in a test of its own, behind all the others of its page, if that package is installed. Write the
 shown outputs anew with: pytest tests/test_docs.py --update-goldens
 """
 
@@ -70,6 +70,8 @@ class Page:
                 printed, left_out = self.python(block, number), False
             elif block.language == "console":
                 self.console(block)
+            elif block.marks.startswith("file="):
+                (self.folder / block.marks.removeprefix("file=")).write_text(block.text)
         return self
 
     def python(self, block, number):

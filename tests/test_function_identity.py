@@ -77,7 +77,7 @@ KINDS = {
     "primitive": primitive,
 }
 PARAMETERS = {
-    **dict.fromkeys(("hvp", "ggnvp"), "(x: numpy.ndarray, y: float, v, *, z: int = 1)"),
+    **dict.fromkeys(("hvp", "ggnvp"), "(x: numpy.ndarray, y: float = 2.0, *, z: int = 1, v)"),
 }
 
 

@@ -160,6 +160,15 @@ def test_complex_values_are_refused():
         odeint(lambda y, t: 1j * y, np.ones(1) + 0j, T)
 
 
+@pytest.mark.parametrize("t", [np.array([]), [], np.array(0.5), 0.5, np.zeros((2, 2))], ids=repr)
+def test_times_that_are_none(t):
+    for solve in (lambda y: odeint(lambda y, t: -y, y, t).sum(), grad(lambda y: odeint(lambda y, t: -y, y, t).sum())):
+        with pytest.raises(ValueError, match=r"t of one dimension with at least one time in it, not of shape \("):
+            solve(np.ones(2))
+    with pytest.raises(ValueError, match="at least one time"):
+        grad(lambda y, t: odeint(lambda y, t: -y, y, t).sum(), 1)(np.ones(2), np.array([]))
+
+
 def test_a_solver_that_branches_in_python_is_refused():
     def newton(a):
         x = a

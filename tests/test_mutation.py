@@ -405,3 +405,20 @@ def test_a_plain_array_written_between_two_uses_is_refused():
         return first + (y * x).sum()
 
     refused(f, X)
+
+
+def test_a_part_that_is_made_from_itself_is_written_in_place():
+    def diffusion(u, rate):
+        u = u.copy()
+        for _ in range(3):
+            u[1:-1] += rate * (u[:-2] + u[2:] - 2 * u[1:-1])
+        return np.sum(u * u * u)
+
+    u = np.random.default_rng(0).normal(size=9)
+    gradient = grad(diffusion)
+    slope = gradient(u, 0.3)
+    assert "du[1:-1] -= 2 * " in gradient.source
+    for k in range(9):
+        step = 1e-6 * (np.arange(9) == k)
+        expected = (diffusion(u + step, 0.3) - diffusion(u - step, 0.3)) / 2e-6
+        assert abs(slope[k] - expected) < 1e-7

@@ -79,7 +79,7 @@ def test_the_metadata(wheel):
     assert metadata["Requires-Python"] == ">=3.11"
     needed = [r for r in metadata.get_all("Requires-Dist") if "extra ==" not in r]
     assert needed == ["numpy>=2.0", "astor>=0.8.1"]
-    assert set(metadata.get_all("Provides-Extra")) == {"test", "scipy", "examples", "bench", "dev"}
+    assert set(metadata.get_all("Provides-Extra")) == {"test", "scipy", "numba", "examples", "bench", "dev"}
     assert "tapeless = tapeless.runtime.commands:main" in entry
     assert top.split() == ["tapeless"]
 

@@ -220,3 +220,13 @@ def test_triangles_and_diagonals(f):
     x = np.random.default_rng(5).normal(size=(3, 3))
     assert value_and_grad(f)(x)[0] == f(x)
     check_grads(f, (x,), order=2)
+
+
+def test_a_mean_of_nothing_by_hand_is_nan_as_in_numpy():
+    def f(x):
+        return np.sum(np.tanh(x) ** 2) / len(x)
+
+    with np.errstate(all="ignore"):
+        value, gradient = value_and_grad(f)(np.zeros((0, 3)))
+    assert np.isnan(value)
+    assert gradient.shape == (0, 3)

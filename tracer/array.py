@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ir.aliasing import is_cell
 from ..ir.builder import Value
+from ..ir.dims import Dim
 from ..ir.indexing import full_index
 from ..ir.op import BY_CALLABLE, BY_NAME
 from ..ir.ops.elementwise import astype
@@ -18,7 +19,8 @@ from .conversions import Conversions
 from .detached import detached
 from .errors import TracingError, UnsupportedError, explain
 from .indexing import added_dims, computed_entries, encode_index, places_of_mask
-from .likeness import ArrayLikeness, Likeness, NumberLikeness, ScalarLikeness
+from .lengths import refuse_rows
+from .likeness import ArrayLikeness, Likeness, NumberLikeness, NumPyScalarLikeness, ScalarLikeness
 from .memory import InMemory
 from .operators import Operators
 from .place import Place, Root, View
@@ -227,7 +229,8 @@ class ScalarTracer(ScalarLikeness, Tracer):
     __slots__ = ()
 
     def __new__(cls, trace: Trace, place: Place) -> ScalarTracer:
-        return object.__new__(NumberTracer if cls is ScalarTracer and place.type.weak else cls)
+        kind = NumberTracer if place.type.weak else NumPyScalarTracer
+        return object.__new__(kind if cls is ScalarTracer else cls)
 
     def is_integer(self) -> bool:
         """Whether the number is whole: a branch."""
@@ -250,6 +253,17 @@ class NumberTracer(NumberLikeness, ScalarTracer):
         return result
 
 
+class NumPyScalarTracer(NumPyScalarLikeness, ScalarTracer):
+    """The stand-in for a NumPy scalar, which unlike a Python number takes an index: None, an Ellipsis, an empty one."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        if any(type(entry) in (int, slice) for entry in (key if isinstance(key, tuple) else (key,))):
+            raise IndexError("invalid index to scalar variable.")
+        return CellTracer(self._trace, Root(self._here()))[key]
+
+
 class ArrayTracer(ArrayLikeness, InMemory, Stored, Tracer):
     """The stand-in for an array of at least one dimension."""
 
@@ -259,6 +273,8 @@ class ArrayTracer(ArrayLikeness, InMemory, Stored, Tracer):
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
+        if isinstance(self.shape[0], Dim):
+            refuse_rows(self.shape[0])
         for i in range(len(self)):
             yield self[i]
 
@@ -477,6 +493,6 @@ for _name in _METHODS.split():
         setattr(Tracer, _name, _method(_name))
 
 
-for _kind, _name in ((ArrayTracer, "array"), (CellTracer, "array"), (ScalarTracer, "scalar"), (NumberTracer, "number")):
-    _kind.__name__ = f"traced {_name}"  # as Python's own messages call it
+NumPyScalarTracer.__name__, NumberTracer.__name__ = "traced scalar", "traced number"  # as Python's own messages say
+ArrayTracer.__name__ = CellTracer.__name__ = "traced array"
 __all__ = ["ArrayTracer", "ScalarTracer", "Tracer", "index_add", "lift", "wrap"]

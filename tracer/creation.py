@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.builder import Value
+from ..ir.dims import whole
 from ..ir.op import BY_NAME
 from ..ir.ops.elementwise import astype
 from ..ir.ops.linalg import identity_matrix
@@ -59,8 +60,8 @@ def array_of(trace: Trace, item: Any) -> Value:
 
 def _shape(shape: Any) -> tuple[int, ...]:
     if isinstance(shape, tuple | list):
-        return tuple(int(n.__index__()) for n in shape)
-    return (int(shape.__index__()),)
+        return tuple(map(whole, shape))
+    return (whole(shape),)
 
 
 def _numeric(dtype: Any) -> bool:
@@ -128,7 +129,7 @@ def _arange(trace: Trace, *args: Any, **kwargs: Any) -> Any:
         return _steps(trace, *args)
     if kwargs or not 1 <= len(args) <= 3 or not all(isinstance(a, int | np.integer | Tracer) for a in args):
         return NotImplemented
-    bounds = [int(a.__index__()) for a in args]
+    bounds = [whole(a) for a in args]
     start, stop = (0, bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
     step = bounds[2] if len(bounds) == 3 else 1
     return wrap(trace, trace.emit(arange, start=start, stop=stop, step=step), contiguous=True)
@@ -221,7 +222,7 @@ def _asfortranarray(trace: Trace, a: Any, dtype: Any = None, **rest: Any) -> Any
 def _eye(trace: Trace, N: Any, M: Any = None, k: int = 0, dtype: Any = float, order: str = "C", **rest: Any) -> Any:
     if rest or order != "C" or not _numeric(dtype):
         return NotImplemented
-    rows, columns = int(N.__index__()), int((N if M is None else M).__index__())
+    rows, columns = whole(N), whole(N if M is None else M)
     made = trace.emit(identity_matrix, rows=rows, columns=columns, offset=int(k), dtype=np.dtype(dtype))
     return wrap(trace, made, contiguous=True)
 

@@ -14,6 +14,7 @@ from ..ir.builder import Value
 from ..ir.op import Refused
 from ..ir.ops.custom import underivable
 from ..ir.program import Var
+from ..ir.types import ArrayType
 from .adjoints import (
     Argument,
     Arguments,
@@ -33,6 +34,7 @@ from .array import ArrayTracer, ScalarTracer, Tracer, lift, wrap
 from .errors import explain
 from .function import leaf_name
 from .generics import P, R
+from .glance import result_of
 from .pickling import by_attributes, name_in_module
 from .place import Root
 from .site import called_at
@@ -110,6 +112,29 @@ class Ruled(Generic[P, R]):
         why = Refused(reason, f"the value of {name} in the rule of {name}, computed without a call of {name}()")
         return unflatten(structure, iter([_barred(trace, leaf, why) for leaf in leaves]))
 
+    def _check_result(
+        self, trace: Trace, names: list[str], values: list[Any], out: Any, rule: Callable[..., Any]
+    ) -> None:
+        """Refuse a value that a rule returns if the function itself returns one of another shape or dtype."""
+        wanted = result_of(trace, self._function, values)
+        if wanted is None:
+            return
+        leaves, structure = flatten(out)
+        given = [(path, lift(trace, leaf).type) for leaf, (path, _) in zip(leaves, structure.paths("out"), strict=True)]
+        if [path for path, _ in given] != [path for path, _ in wanted]:
+            differ = f"a value with the parts {_parts(given)}", f"one with {_parts(wanted)}"
+        else:
+            pairs = ((mine, own) for (_, mine), (_, own) in zip(given, wanted, strict=True))
+            unlike = next(((mine, own) for mine, own in pairs if not _alike(mine, own)), None)
+            if unlike is None:
+                return
+            differ = str(unlike[0]), str(unlike[1])
+        name = self.__name__
+        refuse(
+            f"the forward rule of {name} returns {differ[0]} where {name} returns {differ[1]}",
+            trace, f"out = {name}({', '.join(names)}), and return out first", rule,
+        )  # fmt: skip
+
     def _missing(self, trace: Trace) -> None:
         refuse(f"the function {self.__name__} has no rule yet", trace, f"{self.__name__}.{self._convention}")
 
@@ -128,6 +153,16 @@ class Ruled(Generic[P, R]):
         return name_in_module(self) or by_attributes(self)
 
     __name__: str
+
+
+def _alike(mine: ArrayType, own: ArrayType) -> bool:
+    """Whether shape and dtype are the same; a Python number may stand for a NumPy scalar."""
+    number = (mine.weak or own.weak) and np.can_cast(mine.dtype, own.dtype, "same_kind")
+    return mine.shape == own.shape and (mine.dtype == own.dtype or number)
+
+
+def _parts(types: Sequence[tuple[str, ArrayType]]) -> str:
+    return ", ".join(path for path, _ in types) or "none"
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
@@ -194,6 +229,7 @@ class CustomVjp(Ruled[P, R]):
             )  # fmt: skip
         out, residuals = returned
         arguments.check_unwritten()
+        self._check_result(trace, names, values, out, fwd)
         if not is_traced(out):
             return out
         leaves, structure = flatten(out)
@@ -336,6 +372,7 @@ class CustomJvp(Ruled[P, R]):
             )  # fmt: skip
         out, out_dot = returned
         arguments.check_unwritten()
+        self._check_result(trace, names, values, out, rule)
         if not is_traced(out):
             return out
         leaves, structure = flatten(out)

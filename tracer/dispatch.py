@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..ir.builder import Value
+from ..ir.dims import is_symbolic_number
 from ..ir.op import BY_CALLABLE, Op
 from ..ir.ops.compositions import COMPOSITIONS
 from ..ir.ops.elementwise import astype, where
 from ..ir.ops.rounding import PAIRS
 from ..ir.ops.shape import broadcast_to
-from ..ir.program import Var
+from ..ir.program import Literal, Var
 from ..ir.types import PYTHON_TYPE, broadcast_shapes, type_of
 from .array import Tracer, lift, wrap
 from .functions import FUNCTIONS, check_target
@@ -107,6 +108,8 @@ def _strong(trace: Trace, value: Value) -> Value:
     if isinstance(value.atom, Var):
         strong: Value = trace.emit(astype, value, dtype=value.dtype)
         return strong
+    if is_symbolic_number(value.literal):
+        return Value(trace.builder, Literal(value.literal, value.type.strong()))
     return trace.builder.value(value.dtype.type(value.literal))
 
 

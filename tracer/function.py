@@ -6,10 +6,12 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
+from ..ir.assumptions import be_strict, is_symbolic
 from ..ir.builder import Value
 from ..ir.ops.effects import store
 from ..ir.program import Origin
@@ -30,7 +32,7 @@ from .functions import load_imported
 from .interception import find_intercepted, intercepted
 from .mistakes import in_numpys_words
 from .place import Root
-from .site import called_at
+from .site import called_at, has_handlers
 from .state import Snapshot, snapshot
 from .structure import Structure, flatten, unflatten
 from .trace import ACTIVE, Trace, tracing
@@ -80,6 +82,12 @@ class Recording:
         return tuple(self.trace.arrays)
 
 
+def codes_of(function: Callable[..., Any], others: Sequence[Callable[..., Any]]) -> list[CodeType]:
+    """The code of the function and of others, where they have one."""
+    codes = [getattr(inspect.unwrap(one), "__code__", None) for one in (function, *others)]
+    return [code for code in codes if code is not None]
+
+
 def function_origin(function: Callable[..., Any]) -> Origin:
     """Where the function is defined."""
     code = getattr(inspect.unwrap(function), "__code__", None)
@@ -124,6 +132,8 @@ def _record(
     find_intercepted()
     around = snapshot(function, parameters, second_look)
     trace.decides = around.decides
+    if is_symbolic() and any(map(has_handlers, codes_of(function, around.functions))):
+        be_strict()
     origin = function_origin(function)
     seen = draws_are_seen()
     with (

@@ -109,6 +109,18 @@ class ScalarLikeness(Likeness):
         return PYTHON_TYPE[type_.dtype.kind] if type_.weak else type_.dtype.type
 
 
+class NumPyScalarLikeness(ScalarLikeness):
+    """A NumPy scalar that takes an index, and yet is nothing to iterate over."""
+
+    __slots__ = ()
+    __iter__ = None
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__iter__":
+            raise AttributeError(name)
+        return object.__getattribute__(self, name)
+
+
 class NumberLikeness(ScalarLikeness):
     """A Python number, to whoever asks: the user's code does not find the attributes of an array on it."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..ir.builder import Value
+from ..ir.dims import at_least, whole
 from ..ir.ops.elementwise import add, astype
 from ..ir.ops.loops import cond as cond_op
 from ..ir.ops.loops import scan as scan_op
@@ -223,7 +224,7 @@ def scan(
 
 
 def _length(leaves: list[Any], length: int | None) -> int:
-    lengths = {np.shape(leaf)[0] for leaf in leaves} | ({int(length)} if length is not None else set())
+    lengths = {np.shape(leaf)[0] for leaf in leaves} | ({whole(length)} if length is not None else set())
     if len(lengths) != 1:
         raise ValueError(
             explain(
@@ -233,7 +234,7 @@ def _length(leaves: list[Any], length: int | None) -> int:
                 "loops",
             )
         )
-    return int(lengths.pop())
+    return whole(lengths.pop())
 
 
 def _segment(checkpoint: bool | int, n: int) -> int:
@@ -274,7 +275,7 @@ def fori_loop(lower: int, upper: int, body: Callable[[Any, Any], Any], init: Any
         for i in range(lower, upper):
             init = body(np.int64(i), _own(init))  # as the elements of the arange that is recorded
         return _own(init)
-    counts = wrap(trace, trace.emit(arange, start=int(lower), stop=max(int(lower), int(upper)), step=1))
+    counts = wrap(trace, trace.emit(arange, start=whole(lower), stop=at_least(whole(upper), whole(lower)), step=1))
     return scan(lambda carry, i: (body(i, carry), None), init, counts)[0]
 
 

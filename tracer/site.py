@@ -7,6 +7,7 @@ import dis
 import linecache
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from types import CodeType, FrameType
 from typing import NamedTuple
@@ -65,14 +66,14 @@ def handles_errors() -> bool:
     """Whether the traced function, or what it calls, has handlers, so that an error may lead to another branch."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and (frame.f_code.co_name != "record" or is_user_code(frame.f_code)):
-        if _has_handlers(frame.f_code) and is_user_code(frame.f_code):
+        if has_handlers(frame.f_code) and is_user_code(frame.f_code):
             return True
         frame = frame.f_back
     return False
 
 
 @lru_cache(maxsize=4096)
-def _has_handlers(code: CodeType) -> bool:
+def has_handlers(code: CodeType) -> bool:
     """Whether there is a try or with statement in the code."""
     return bool(code.co_exceptiontable) and any(i.opname == "PUSH_EXC_INFO" for i in dis.get_instructions(code))
 
@@ -119,7 +120,7 @@ def called_at() -> Origin | None:
 def _site(code: CodeType, instruction: int) -> Site:
     line, end_line, column, end_column = _position(code, instruction)
     file = os.path.basename(code.co_filename)
-    tree = _tree(code.co_filename)
+    tree = _around(code)
     if tree is None:
         text = linecache.getline(code.co_filename, line).strip()
         return Site(Origin(file, line, code.co_name, text), "")
@@ -127,11 +128,11 @@ def _site(code: CodeType, instruction: int) -> Site:
     if statement is None:
         return Site(Origin(file, line, code.co_name), "")
     lines = linecache.getlines(code.co_filename)
-    found = _expression(statement, (line, column, end_line, end_column), lines)
+    found = _parts(statement)[0].get((line, column, end_line, end_column))
     if isinstance(found, ast.FormattedValue):  # Python 3.12 places it; the text around it says more
         found = next(n for n in ast.walk(statement) if isinstance(n, ast.JoinedStr) and found in n.values)
     shown = _header(statement, lines)
-    expression = ast.get_source_segment("".join(lines), found) if found is not None else None
+    expression = _segment(lines, found) if found is not None else None
     first = statement.lineno
     if line < first:  # within a decorator
         first, shown = line, lines[line - 1].strip()
@@ -165,7 +166,7 @@ def mentioned_at(code: CodeType | None, name: str) -> Origin | None:
 
 def return_place(code: CodeType | None) -> Origin | None:
     """The one place where a function returns its result; the function itself if there are several or none."""
-    tree = _tree(code.co_filename) if code is not None else None
+    tree = _around(code) if code is not None else None
     if code is None or tree is None:
         return None
     lines = linecache.getlines(code.co_filename)
@@ -174,13 +175,13 @@ def return_place(code: CodeType | None) -> Origin | None:
     within = {line for c in nested for line, *_ in c.co_positions() if line} - {code.co_firstlineno}
     found = [
         node
-        for node in ast.walk(tree)
+        for node in _statements(tree)
         if isinstance(node, ast.Return) and node.lineno in own and node.lineno not in within
     ]
     if len(found) != 1:
         return place_of(code, code.co_firstlineno)
     (statement,) = found
-    value = ast.get_source_segment("".join(lines), statement.value) if statement.value is not None else ""
+    value = _segment(lines, statement.value) if statement.value is not None else ""
     file = os.path.basename(code.co_filename)
     return Origin(file, statement.lineno, code.co_name, _header(statement, lines), " ".join((value or "").split()))
 
@@ -213,11 +214,11 @@ def called_name(frame: FrameType) -> str:
 @lru_cache(maxsize=4096)
 def _called_name(code: CodeType, instruction: int) -> str:
     line, end_line, column, end_column = _position(code, instruction)
-    tree = _tree(code.co_filename)
+    tree = _around(code)
     statement = _statement(tree, (line, column), (end_line, end_column)) if tree is not None else None
     if statement is None:
         return _loaded_name(code, instruction)
-    found = _expression(statement, (line, column, end_line, end_column), linecache.getlines(code.co_filename))
+    found = _parts(statement)[0].get((line, column, end_line, end_column))
     found = found.value if isinstance(found, ast.Expr) else found
     called = found.func if isinstance(found, ast.Call) else None
     return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
@@ -265,6 +266,58 @@ def _tree(file: str) -> ast.Module | None:
     return _parsed(file, "".join(lines)) if lines else None
 
 
+@lru_cache(maxsize=1024)
+def _around(code: CodeType) -> ast.Module | None:
+    """The tree of a function's own lines, in their places: a tenth of the time that the whole file takes.
+
+    The whole file where these lines are no function by themselves, as those of a lambda.
+    """
+    lines = linecache.getlines(code.co_filename)
+    first, last = code.co_firstlineno, max((end or 0 for _, end, _, _ in code.co_positions()), default=0)
+    last = max(last, *(end or 0 for inner in _within(code) for _, end, _, _ in inner.co_positions()), 0)
+    own = lines[first - 1 : last]
+    indented = bool(own) and own[0][:1].isspace()
+    try:
+        tree = ast.parse("".join(["\n" * (first - 1 - indented), "if 1:\n" if indented else "", *own]))
+    except SyntaxError:
+        return _tree(code.co_filename)
+    body = tree.body[0].body if indented and isinstance(tree.body[0], ast.If) else tree.body
+    if len(body) != 1 or getattr(body[0], "name", None) != code.co_name:
+        return _tree(code.co_filename)
+    return tree
+
+
+def _within(code: CodeType) -> Iterator[CodeType]:
+    """The functions, lambdas and comprehensions in the code of another one."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _within(constant)
+
+
+def _segment(lines: list[str], node: ast.AST) -> str | None:
+    """The text of a node, as ast.get_source_segment gives it, which splits the whole file each time."""
+    first, last = getattr(node, "lineno", None), getattr(node, "end_lineno", None)
+    if first is None or last is None or last > len(lines):
+        return None
+    encoded = [line.encode() for line in lines[first - 1 : last]]
+    encoded[-1] = encoded[-1][: node.end_col_offset]  # type: ignore[attr-defined]
+    encoded[0] = encoded[0][node.col_offset :]  # type: ignore[attr-defined]
+    return b"".join(encoded).decode()
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements of a file, without a look into their expressions."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                waiting += inner
+
+
 def _statement(tree: ast.AST, first: tuple[int, int], last: tuple[int, int]) -> ast.stmt | None:
     """The innermost statement that covers everything from `first` to `last`, both (line, column)."""
     best: ast.stmt | None = None
@@ -294,17 +347,18 @@ def _covers(node: ast.stmt | ast.ExceptHandler | ast.match_case, first: tuple[in
     return begins <= first and ends >= last
 
 
-def _expression(statement: ast.stmt, position: tuple[int, int, int, int], lines: list[str]) -> ast.AST | None:
-    """The node at exactly this position (columns count bytes in both)."""
+@lru_cache(maxsize=4096)
+def _parts(statement: ast.stmt) -> tuple[dict[tuple[int, ...], ast.AST], dict[ast.AST, str]]:
+    """The nodes by their positions (columns count bytes, as Python's do), and what `:=` calls a value."""
+    places: dict[tuple[int, ...], ast.AST] = {}
+    named: dict[ast.AST, str] = {}
     for node in ast.walk(statement):
-        if getattr(node, "lineno", None) == position[0] and (
-            node.lineno,  # type: ignore[attr-defined]
-            node.col_offset,  # type: ignore[attr-defined]
-            node.end_lineno,  # type: ignore[attr-defined]
-            node.end_col_offset,  # type: ignore[attr-defined]
-        ) == (position[0], position[1], position[2], position[3]):
-            return node
-    return None
+        if isinstance(node, ast.expr | ast.stmt):
+            last, end = node.end_lineno or node.lineno, node.end_col_offset or 0
+            places.setdefault((node.lineno, node.col_offset, last, end), node)
+        if isinstance(node, ast.NamedExpr):
+            named.setdefault(node.value, node.target.id)
+    return places, named
 
 
 def _header(statement: ast.stmt, lines: list[str]) -> str:
@@ -321,9 +375,9 @@ def _header(statement: ast.stmt, lines: list[str]) -> str:
 
 def _target(statement: ast.stmt, expression: ast.AST) -> str:
     """The name that the statement gives to the value of the expression."""
-    for node in ast.walk(statement):
-        if isinstance(node, ast.NamedExpr) and node.value is expression:
-            return node.target.id
+    named = _parts(statement)[1].get(expression)
+    if named:
+        return named
     if isinstance(statement, ast.Assign):
         for value in _branches(statement.value):
             name = _assigned(statement.targets[0], value, expression)

@@ -15,6 +15,7 @@ import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ _MAKING = {"__init__", "__new__", "__post_init__"}
 _RARE = _MAKING | {"__repr__", "__str__", "__del__", "__reduce__", "__getstate__", "__setstate__", "__init_subclass__"}
 LARGEST = 20_000  # watched things; beyond, nothing is taken for unchanged
 _HOME = __name__.partition(".")[0]
+own_package: ContextVar[str] = ContextVar("tapeless_own_package", default="")  # an installed one that is the user's
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -52,7 +54,8 @@ class Binding:
     value: Any
 
     def holds(self) -> bool:
-        return _same(self.read(), self.value)
+        now = self.read()
+        return now is self.value or _same(now, self.value)
 
 
 @dataclass(slots=True)
@@ -80,9 +83,12 @@ class Snapshot:
     intercepted: list[OuterName] = field(default_factory=list)
     complete: bool = True
     decides: bool = False  # whether some code asks `is True`
+    functions: list[types.FunctionType] = field(default_factory=list)  # those whose code was read
 
     def holds(self) -> bool:
         for one in self.watched:
+            if type(one) is Binding and one.read() is one.value:
+                continue  # what is asked at every call, without a call of ours
             if not one.holds():
                 return False
         return self.complete
@@ -96,19 +102,25 @@ class Snapshot:
 
 
 def snapshot(
-    function: Callable[..., Any], arguments: Sequence[tuple[str, str, Any]] = (), second_look: bool = False
+    function: Callable[..., Any],
+    arguments: Sequence[tuple[str, str, Any]] = (),
+    second_look: bool = False,
+    classes: bool = False,
 ) -> Snapshot:
     """The state around the function, and within arguments (name, kind, value) that are not arrays, as it is now.
 
-    With `second_look`, the functions that it reaches are to run from another code (see second_look.py). Raises
-    TracingError where the code reads a clock or an iterator, which give something else each time.
+    With `second_look`, the functions that it reaches are to run from another code (see second_look.py). With `classes`,
+    the methods of the classes that arguments are made of are read, too. Raises TracingError where the code reads a
+    clock or an iterator, which give something else each time.
     """
-    return _Search(second_look).run(function, arguments)
+    return _Search(second_look, classes).run(function, arguments)
 
 
 class _Search:
-    def __init__(self, second_look: bool) -> None:
+    def __init__(self, second_look: bool, classes: bool) -> None:
         self.second_look = second_look
+        self.classes = classes
+        self.functions: list[types.FunctionType] = []
         self.watched: list[Binding | Contents] = []
         self.generators: list[tuple[str, Any]] = []
         self.intercepted: list[OuterName] = []
@@ -124,18 +136,23 @@ class _Search:
     def run(self, function: Any, arguments: Any) -> Snapshot:
         self.todo.append(("", function))
         for name, _, value in arguments:
-            self.todo += flatten(value)[1].statics(name)
+            structure = flatten(value)[1]
+            self.todo += structure.statics(name)
+            self.todo += [(kind.__name__, kind) for kind in structure.classes()] if self.classes else []
         settled = -1
         while self.todo or settled != len(self.names):
             settled = len(self.names)
             while self.todo and len(self.watched) < LARGEST:
                 self._visit(*self.todo.popleft())
             if len(self.watched) >= LARGEST:
-                return Snapshot(self.watched, self.generators, self.intercepted, False, self.decides)
+                return self._found(False)
             for name, space in self.spaces:
                 self._attributes(name, space)
         self._fix_attributes()
-        return Snapshot(self.watched, self.generators, self.intercepted, True, self.decides)
+        return self._found(True)
+
+    def _found(self, complete: bool) -> Snapshot:
+        return Snapshot(self.watched, self.generators, self.intercepted, complete, self.decides, self.functions)
 
     def _bind(self, name: str, home: Any, read: Callable[[], Any]) -> None:
         if (id(home), name) in self.bound:
@@ -182,7 +199,7 @@ class _Search:
         elif isinstance(value, types.CellType):
             self._bind(name, value, lambda: _cell(value))
         elif isinstance(value, types.ModuleType | type):
-            if _is_user_space(value):
+            if is_user_space(value):
                 self.spaces.append((name, value))
                 if isinstance(value, type):
                     self.constructed.add(value)
@@ -203,7 +220,7 @@ class _Search:
         ours = type(value).__module__.partition(".")[0] == _HOME  # a gradient, of a function or of any callable object
         if isinstance(wrapped, types.FunctionType) or (ours and wrapped is not None):
             self.todo.append((name, wrapped))
-        if _is_user_space(type(value)):
+        if is_user_space(type(value)):
             self.spaces += [(name, value), (type(value).__name__, type(value))]
         elif hasattr(value, "__dict__") and not ours:
             self.spaces.append((name, value))
@@ -221,6 +238,7 @@ class _Search:
         code = own_code(function)
         if not is_user_code(code):
             return
+        self.functions.append(function)
         other = rewritten(code) if self.second_look else None
         if other is not None:
             self.intercepted.append(with_code(function, other))
@@ -334,12 +352,12 @@ def _imported(name: str) -> Iterator[types.ModuleType]:
             yield module
 
 
-def _is_user_space(space: Any) -> bool:
+def is_user_space(space: Any) -> bool:
     """Whether a module or class belongs to the user's program: not to us, a library or Python itself."""
     module = space if isinstance(space, types.ModuleType) else sys.modules.get(getattr(space, "__module__", ""))
     if module is None:
         return getattr(space, "__module__", "builtins") not in ("builtins", None)
-    if module.__name__ == "__main__":
+    if module.__name__ == "__main__" or module.__name__.partition(".")[0] == own_package.get():
         return True
     file = getattr(module, "__file__", None)
     if file is None or module.__name__.partition(".")[0] == _HOME:

@@ -43,6 +43,13 @@ class Structure:
             attribute = self.kind in ("namedtuple", "dataclass")
             yield from child.statics(f"{prefix}.{key}" if attribute else f"{prefix}[{key!r}]")
 
+    def classes(self) -> Iterator[Any]:
+        """The classes of the containers."""
+        if self.type is not None:
+            yield self.type
+        for child in self.children:
+            yield from child.classes()
+
 
 LEAF = Structure("leaf")
 

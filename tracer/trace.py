@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.assumptions import is_symbolic
 from ..ir.builder import Builder, RemovedError, Value
+from ..ir.dims import equals, holds_symbols, is_symbolic_number
 from ..ir.interp import evaluate_equation
 from ..ir.op import BY_NAME, Op
 from ..ir.ops.effects import guard, has_strides, is_contiguous
 from ..ir.program import Atom, Equation, Literal, Origin, Var
 from ..ir.types import ArrayType, dtype_name, type_of
+from .decisions import decided
 from .errors import LeakedTracerError, TracingError, UnsupportedError, dtype_fix, explain
 from .place import Place, Root, View, moment
 from .site import current_site, name_of
@@ -221,6 +224,8 @@ class Trace:
         known by their types.
         """
         if isinstance(value.atom, Literal):
+            if is_symbolic_number(value.atom.value):
+                raise _NeedsValue
             return value.atom.value, False
         todo: list[Equation] = []
         self._collect(value.atom, todo)
@@ -248,6 +253,8 @@ class Trace:
             if equation is None:
                 self._known[current] = self.outside_value(current)
                 continue
+            if is_symbolic() and depends_on_lengths(equation):
+                raise _NeedsValue
             if ready:
                 planned.update(equation.outs)
                 todo.append(equation)
@@ -277,7 +284,11 @@ class Trace:
         return result
 
     def actual(self, value: Value, what: str) -> tuple[Any, bool]:
-        """As `concrete`, with an error that says what Python needs the value for."""
+        """As `concrete`, or as an example decides, with an error that says what Python needs the value for."""
+        return decided(self, value, what)
+
+    def seen(self, value: Value, what: str) -> tuple[Any, bool]:
+        """As `actual`, of what this call knows."""
         self.check_open()
         try:
             return self.concrete(value)
@@ -304,7 +315,8 @@ class Trace:
                 explain(
                     f"Python needs {what} here, and only the types of the arguments are known",
                     self.origin(),
-                    "np.where(condition, a, b) or cond(pred, f, g, x) instead of a branch, or grad(f)(x) with numbers",
+                    "np.where(condition, a, b) or cond(pred, f, g, x) instead of a branch, or --example data.npz, an "
+                    "example whose path is taken and guarded",
                     "branches-ahead-of-time",
                 )
             ) from None
@@ -339,9 +351,13 @@ class Trace:
                     "views-of-reshapes",
                 )
             ) from None
-        if view.flat:
-            return bool(array.flags.c_contiguous)
-        return bool(np.shares_memory(array, array.reshape(view.params["shape"])))
+        shared = array.flags.c_contiguous
+        if not view.flat:
+            shared = np.shares_memory(array, array.reshape(view.params["shape"]))
+        if not shared:  # how an axis of length 1 lies does not matter
+            for n in view.parent.type.shape:
+                equals(n, 1)
+        return bool(shared)
 
     def layout(self, place: Place) -> np.ndarray[Any, Any]:
         """An array that lies in memory as the place does in this call, for the user's order= to ask; guarded."""
@@ -425,6 +441,12 @@ class Trace:
         except _NeedsValue:
             return None
         return None if depends else value.dtype.type(result)
+
+
+def depends_on_lengths(equation: Equation) -> bool:
+    """Whether a length in symbols, or a number made of such, is among what the equation is given."""
+    numbers = [o.value for o in equation.operands if isinstance(o, Literal)]
+    return any(map(holds_symbols, (*numbers, *equation.params.values())))
 
 
 class _NeedsValue(Exception):

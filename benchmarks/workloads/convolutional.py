@@ -18,52 +18,54 @@ def convolution(x, w, b):
     return np.mean(np.maximum(y, 0) ** 2)
 
 
-def columns_of(image, out):
-    """The windows of a padded image [c, h + kh - 1, w + kw - 1] as columns: out[c, kh, kw, h, w]."""
-    _, kh, kw, h, w = out.shape
-    for i in range(kh):
-        for j in range(kw):
-            out[:, i, j] = image[:, i : i + h, j : j + w]
+def rows_of(image, out):
+    """The windows along the rows of a padded image [c, h, w + kw - 1] as columns: out[c, kw, h, w]."""
+    _, kw, _, w = out.shape
+    for j in range(kw):
+        out[:, j] = image[:, :, j : j + w]
 
 
-def add_columns(columns, out):
-    """The transpose of columns_of: adds to out."""
-    _, kh, kw, h, w = columns.shape
-    for i in range(kh):
-        for j in range(kw):
-            out[:, i : i + h, j : j + w] += columns[:, i, j]
+def convolve_rows(kernel, columns, out, part):
+    """The sum, over the rows of a kernel [kh, o, c * kw], of its products with columns a row further each."""
+    flat, width = columns.reshape(kernel.shape[2], -1), columns.shape[3]
+    np.matmul(kernel[0], flat[:, : out.shape[1]], out=out)
+    for i in range(1, len(kernel)):
+        np.matmul(kernel[i], flat[:, i * width : i * width + out.shape[1]], out=part)
+        out += part
 
 
 def convolution_best(x, w, b):
-    """Image by image, so that the columns stay in the cache and are built once for both directions."""
+    """Image by image, so that all stays in the cache; the rows of the kernel one by one, on columns without them."""
     n, c, height, width = x.shape
     o, _, kh, kw = w.shape
     size = height * width
-    kernel = w.reshape(o, -1)
-    transposed = np.ascontiguousarray(kernel.T)
-    dkernel, db, value = np.zeros_like(kernel), np.zeros_like(b), 0.0
+    kernel = w.transpose(2, 0, 1, 3).reshape(kh, o, c * kw)
+    rotated = w[:, :, ::-1, ::-1].transpose(2, 1, 0, 3).reshape(kh, c, o * kw)
+    dkernel, db, value = np.zeros((kh, c * kw, o), x.dtype), np.zeros_like(b), 0.0
     dx = np.empty_like(x)
-    padded, dpadded = np.zeros((2, c, height + kh - 1, width + kw - 1), x.dtype)
+    padded, dpadded = (np.zeros((m, height + kh - 1, width + kw - 1), x.dtype) for m in (c, o))
+    columns, dcolumns = (np.empty((m, kw, height + kh - 1, width), x.dtype) for m in (c, o))
+    flat = columns.reshape(c * kw, -1)
     inner = (slice(None), slice(kh // 2, kh // 2 + height), slice(kw // 2, kw // 2 + width))
-    columns, dcolumns = np.empty((2, c * kh * kw, size), x.dtype)
-    windows = (c, kh, kw, height, width)
-    y, part = np.empty((o, size), x.dtype), np.empty_like(kernel)
+    y, part = np.empty((2, o, size), x.dtype)
+    dpart, product = np.empty((c, size), x.dtype), np.empty_like(dkernel[0])
     for one, done in zip(x, dx):
         padded[inner] = one
-        columns_of(padded, columns.reshape(windows))
-        np.matmul(kernel, columns, out=y)
+        rows_of(padded, columns)
+        convolve_rows(kernel, columns, y, part)
         y += b[:, None]
         np.maximum(y, 0, out=y)
         value += np.vdot(y, y)
         y *= 2 / (n * o * size)
         db += y.sum(axis=1)
-        np.matmul(y, columns.T, out=part)
-        dkernel += part
-        np.matmul(transposed, y, out=dcolumns)
-        dpadded.fill(0)
-        add_columns(dcolumns.reshape(windows), dpadded)
-        done[...] = dpadded[inner]
-    return x.dtype.type(value / (n * o * size)), (dx, dkernel.reshape(w.shape), db)
+        for i in range(kh):
+            np.matmul(flat[:, i * width : i * width + size], y.T, out=product)
+            dkernel[i] += product
+        dpadded[inner] = y.reshape(o, height, width)
+        rows_of(dpadded, dcolumns)
+        convolve_rows(rotated, dcolumns, done.reshape(c, size), dpart)
+    dw = dkernel.reshape(kh, c, kw, o).transpose(3, 1, 0, 2)
+    return x.dtype.type(value / (n * o * size)), (dx, np.ascontiguousarray(dw), db)
 
 
 def columns_naive(x, kh, kw):
@@ -114,46 +116,64 @@ def lenet(w1, b1, w2, b2, w3, b3, w4, b4, w5, b5, x, labels):
     return -np.mean(log_p[np.arange(len(labels)), labels])
 
 
-def pooled_relu(y, out):
-    """relu and the maximum of 2x2 windows of y[c, h, w]  ->  out[c, h / 2, w / 2]."""
-    corners = y[:, ::2, ::2], y[:, ::2, 1::2], y[:, 1::2, ::2], y[:, 1::2, 1::2]
-    np.maximum(np.maximum(corners[0], corners[1]), np.maximum(corners[2], corners[3]), out=out)
-    np.maximum(out, 0, out=out)
+def row_columns(images, kw):
+    """The windows along the rows of images [n, c, h, w + kw - 1] as columns: [n, c, kw, h, w]."""
+    windows = np.lib.stride_tricks.sliding_window_view(images, kw, axis=3)
+    return np.ascontiguousarray(windows.transpose(0, 1, 4, 2, 3))
+
+
+def by_rows(kernel, columns, height):
+    """The sum, over the rows of a kernel [kh, o, c * kw], of its products with columns that are a row further each."""
+    n, width = len(columns), columns.shape[4]
+    flat, size = columns.reshape(n, kernel.shape[2], -1), height * width
+    y = kernel[0] @ flat[:, :, :size]
+    for i in range(1, len(kernel)):
+        y += kernel[i] @ flat[:, :, i * width : i * width + size]
+    return y
+
+
+def kernel_by_rows(dy, columns, kh):
+    """The cotangent of such a kernel w[o, c, kh, kw], from that of y[n, o, size]."""
+    n, c, kw, _, width = columns.shape
+    flat, size, o = columns.reshape(n, c * kw, -1), dy.shape[2], dy.shape[1]
+    rows = [(flat[:, :, i * width : i * width + size] @ dy.swapaxes(1, 2)).sum(axis=0) for i in range(kh)]
+    return np.ascontiguousarray(np.reshape(rows, (kh, c, kw, o)).transpose(3, 1, 0, 2))
+
+
+def pooled_relu(y):
+    """relu and the maximum of 2x2 windows of y[n, c, h, w]."""
+    corners = [y[:, :, i::2, j::2] for i in range(2) for j in range(2)]
+    out = np.maximum(np.maximum(corners[0], corners[1]), np.maximum(corners[2], corners[3]))
+    return np.maximum(out, 0, out=out)
 
 
 def unpooled(dout, out, y):
-    """The cotangent of y[c, h, w], written over it; where the maximum is 0 nothing flows."""
+    """The cotangent of y[n, c, h, w], written over it; where the maximum is 0 nothing flows."""
     dout *= out > 0
     for i in range(2):
         for j in range(2):
-            corner = y[:, i::2, j::2]
+            corner = y[:, :, i::2, j::2]
             np.multiply(dout, corner == out, out=corner)
 
 
 def lenet_best(w1, b1, w2, b2, w3, b3, w4, b4, w5, b5, x, labels):
-    """Convolutions image by image, on columns that are kept; the dense layers for the whole batch."""
+    """The rows of the kernels one by one, on columns that are windows along the rows of the images alone."""
     n, c, height, width = x.shape
-    dtype = x.dtype
-    (o1, _, k, _), o2 = w1.shape, len(w2)
-    half = height // 2, width // 2
-    low = half[0] - k + 1, half[1] - k + 1
-    kernel1, kernel2 = w1.reshape(o1, -1), w2.reshape(o2, -1)
-    padded = np.zeros((c, height + k - 1, width + k - 1), dtype)
-    columns1 = np.empty((n, c * k * k, height * width), dtype)
-    columns2 = np.empty((n, o1 * k * k, low[0] * low[1]), dtype)
-    y1, y2 = np.empty((n, o1, height, width), dtype), np.empty((n, o2, *low), dtype)
-    p1, p2 = np.empty((n, o1, *half), dtype), np.empty((n, o2, low[0] // 2, low[1] // 2), dtype)
-    inner = (slice(None), slice(k // 2, k // 2 + height), slice(k // 2, k // 2 + width))
-    for i in range(n):
-        padded[inner] = x[i]
-        columns_of(padded, columns1[i].reshape(c, k, k, height, width))
-        np.matmul(kernel1, columns1[i], out=y1[i].reshape(o1, -1))
-        y1[i] += b1[:, None, None]
-        pooled_relu(y1[i], p1[i])
-        columns_of(p1[i], columns2[i].reshape(o1, k, k, *low))
-        np.matmul(kernel2, columns2[i], out=y2[i].reshape(o2, -1))
-        y2[i] += b2[:, None, None]
-        pooled_relu(y2[i], p2[i])
+    (o1, _, k, _), o2, pad = w1.shape, len(w2), w1.shape[2] // 2
+    half, low = (height // 2, width // 2), (height // 2 - k + 1, width // 2 - k + 1)
+    kernel1, kernel2 = (w.transpose(2, 0, 1, 3).reshape(k, len(w), -1) for w in (w1, w2))
+    padded = np.zeros((n, c, height + k - 1, width + k - 1), x.dtype)
+    padded[:, :, pad : pad + height, pad : pad + width] = x
+    columns1 = row_columns(padded, k)
+    y1 = by_rows(kernel1, columns1, height)
+    y1 += b1[:, None]
+    y1 = y1.reshape(n, o1, height, width)
+    p1 = pooled_relu(y1)
+    columns2 = row_columns(p1, k)
+    y2 = by_rows(kernel2, columns2, low[0])
+    y2 += b2[:, None]
+    y2 = y2.reshape(n, o2, *low)
+    p2 = pooled_relu(y2)
     h2 = p2.reshape(n, -1)
     h3 = h2 @ w3
     h3 += b3
@@ -166,20 +186,15 @@ def lenet_best(w1, b1, w2, b2, w3, b3, w4, b4, w5, b5, x, labels):
     dh4 *= h4 > 0
     dh3 = dh4 @ w4.T
     dh3 *= h3 > 0
-    dp2 = (dh3 @ w3.T).reshape(p2.shape)
-    dkernel1, dkernel2 = np.zeros_like(kernel1), np.zeros_like(kernel2)
-    transposed = np.ascontiguousarray(kernel2.T)
-    dcolumns, dp1 = np.empty_like(columns2[0]), np.empty_like(p1[0])
-    for i in range(n):
-        dy2 = y2[i].reshape(o2, -1)
-        unpooled(dp2[i], p2[i], y2[i])
-        dkernel2 += dy2 @ columns2[i].T
-        np.matmul(transposed, dy2, out=dcolumns)
-        dp1.fill(0)
-        add_columns(dcolumns.reshape(o1, k, k, *low), dp1)
-        unpooled(dp1, p1[i], y1[i])
-        dkernel1 += y1[i].reshape(o1, -1) @ columns1[i].T
-    gradients = dkernel1.reshape(w1.shape), y1.sum(axis=(0, 2, 3)), dkernel2.reshape(w2.shape), y2.sum(axis=(0, 2, 3))
+    unpooled((dh3 @ w3.T).reshape(p2.shape), p2, y2)
+    around = np.zeros((n, o2, half[0] + k - 1, half[1] + k - 1), x.dtype)
+    around[:, :, k - 1 : half[0], k - 1 : half[1]] = y2
+    rotated = w2[:, :, ::-1, ::-1].transpose(2, 1, 0, 3).reshape(k, o1, -1)
+    dp1 = by_rows(rotated, row_columns(around, k), half[0])
+    unpooled(dp1.reshape(p1.shape), p1, y1)
+    dw1 = kernel_by_rows(y1.reshape(n, o1, -1), columns1, k)
+    dw2 = kernel_by_rows(y2.reshape(n, o2, -1), columns2, k)
+    gradients = dw1, y1.sum(axis=(0, 2, 3)), dw2, y2.sum(axis=(0, 2, 3))
     dense = h2.T @ dh3, dh3.sum(axis=0), h3.T @ dh4, dh4.sum(axis=0), h4.T @ dscores, dscores.sum(axis=0)
     return value, gradients + dense
 

@@ -8,7 +8,9 @@ import importlib
 
 from . import (
     binning,
+    blocks,
     calls,
+    columns,
     compositions,
     convolution,
     cumulative,
@@ -36,6 +38,7 @@ from . import (
     sorting,
     spacing,
     statistics,
+    windows,
 )
 
 OF_SCIPY = (
@@ -61,7 +64,9 @@ def load_all() -> None:
 __all__ = [
     "OF_SCIPY",
     "binning",
+    "blocks",
     "calls",
+    "columns",
     "compositions",
     "convolution",
     "cumulative",
@@ -90,4 +95,5 @@ __all__ = [
     "sorting",
     "spacing",
     "statistics",
+    "windows",
 ]

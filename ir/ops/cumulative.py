@@ -8,15 +8,16 @@ import numpy as np
 
 from ..batching import all_along, along, along_or_flat
 from ..builder import Value
+from ..dims import Dim, at_least
 from ..indexing import Slice
 from ..kernels import recurrence
 from ..op import BY_NAME, Nondifferentiable, Op, op
 from ..types import ArrayType, normalize_axis, ufunc_dtype
 from .elementwise import REAL, where
-from .indexing import getitem
+from .indexing import getitem, index_add
 from .padding import pad
 from .reduction import cumulative_text, sum_dtype
-from .shape import concatenate, reshape, zeros
+from .shape import concatenate, filled, reshape, zeros
 
 
 def before(x: Value, axis: int) -> Value:
@@ -171,11 +172,30 @@ def diff(x: ArrayType, *, n: int = 1, axis: int = -1) -> ArrayType:
 def diff_vjp(g: Value, y: Value, x: Value, *, n: int, axis: int) -> Value:
     """The n-th difference of the cotangent between zeros, with the sign of (-1)**n: one step, which has a transpose."""
     axis = normalize_axis(axis, x.ndim)
+    if isinstance(x.shape[axis], Dim):
+        return _scattered_diff(g, x, n, axis)
     if n >= x.shape[axis]:
         return zeros(x)
     if n == 0:
         return g
     return _alternating(padded_diff, g, n, axis)
+
+
+def _scattered_diff(g: Value, x: Value, n: int, axis: int) -> Value:
+    """The same for a length in symbols, also for one that is too short to have differences."""
+    lengths = [at_least(x.shape[axis] - k, 0) for k in range(n)]
+    for length in reversed(lengths):
+        dx: Value = (
+            zeros(x)
+            if length is lengths[0]
+            else g.builder.emit(
+                filled, value=0, shape=tuple(length if i == axis else m for i, m in enumerate(x.shape)), dtype=x.dtype
+            )
+        )
+        before = (*[Slice()] * axis, Slice(None, -1))
+        behind = (*[Slice()] * axis, Slice(1, None))
+        g = index_add(index_add(dx, g, index=behind, distinct=True), -g, index=before, distinct=True)
+    return g
 
 
 def _alternating(operation: Op, g: Value, n: int, axis: int) -> Value:

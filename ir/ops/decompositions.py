@@ -21,6 +21,7 @@ import numpy as np
 from ..batching import stacks
 from ..builder import Value
 from ..op import NONDIFF, Refused, op
+from ..symmetry import is_symmetric
 from ..types import ArrayType
 from .elementwise import absolute, imag, real, where
 from .indexing import arange, slice_along
@@ -88,12 +89,22 @@ def cholesky(a: ArrayType, *, upper: bool = False) -> ArrayType:
 
 @cholesky.vjp
 def cholesky_vjp(g: Value, y: Value, a: Value, *, upper: bool) -> Value:
-    """I. Murray, "Differentiation of the Cholesky decomposition" (2016), eq. 8-10; also S. Smith (1995)."""
-    lower, d_lower = (adjoint(y), swap_last(g)) if upper else (y, conj(g))
-    inverse = inv(lower)
-    symmetric = hermitian_part_read(adjoint(lower) @ d_lower, upper=False)
-    below = read_triangle(0.5 * (adjoint(inverse) @ symmetric @ inverse), upper=False)
-    return swap_last(below) if upper else conj(below)
+    """I. Murray, "Differentiation of the Cholesky decomposition" (2016), eq. 8-10; also S. Smith (1995).
+
+    Where the matrix is symmetric as it is written, the cotangent may be, too."""
+    from .cholesky import by_structure, inverse_of
+
+    if upper or a.dtype.kind == "c":
+        lower, d_lower = (adjoint(y), swap_last(g)) if upper else (y, conj(g))
+        inverse = inv(lower)
+        symmetric = hermitian_part_read(adjoint(lower) @ d_lower, upper=False)
+        below = read_triangle(0.5 * (adjoint(inverse) @ symmetric @ inverse), upper=False)
+        return swap_last(below) if upper else conj(below)
+    whole = by_structure(g, y)
+    if whole is None:
+        inverse = inverse_of(y)
+        whole = 0.5 * (swap_last(inverse) @ hermitian_part_read(swap_last(y) @ g, upper=False) @ inverse)
+    return whole if is_symmetric(a) else read_triangle(whole, upper=False)
 
 
 # ------------------------------------------------------------------------------------------------------------- QR

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..batching import along, along_places
 from ..builder import Value
+from ..dims import has_symbols
 from ..indexing import Slice
 from ..op import Op, of_module, op, register
 from ..types import ArrayType, Shape, check_axes, normalize_axis, result_dtype
@@ -25,7 +26,8 @@ Axes = tuple[int, ...] | None
 
 def fit(x: Value, shape: Shape) -> Value:
     """Cut off at the end of each axis, or filled with zeros there: the adjoint of filling with zeros, or cutting."""
-    cuts = [Slice(None, n if n < m else None) for m, n in zip(x.shape, shape, strict=True)]
+    cuts = [Slice(None, n if n < m or has_symbols((m, n)) else None) for m, n in zip(x.shape, shape, strict=True)]
+    cuts = [Slice() if cut.stop == m else cut for cut, m in zip(cuts, x.shape, strict=True)]
     while cuts and cuts[-1] == Slice():
         cuts.pop()
     if cuts:

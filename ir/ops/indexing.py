@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..builder import Value
+from ..dims import Dim
 from ..indexing import SLOT, Index, Slice, Slot, concrete_index, index_text, indexed_shape
 from ..kernels import add_rows, last_write
 from ..op import NONDIFF, op
+from ..sizes import reaches
 from ..types import ArrayType, Shape, normalize_axis, result_dtype
 from .batched_indexing import read_batch, survives_batch, write_batch
 from .elementwise import where
@@ -17,6 +20,7 @@ from .reduction import sum_
 from .shape import arange as _arange
 from .shape import expand_dims, filled, zeros
 
+NARROW = 128  # bytes of a row
 MANY = 4096  # numbers to be added, from which on a kernel of our own pays
 
 
@@ -25,7 +29,20 @@ def _getitem(x: Any, *arrays: Any, index: Index) -> Any:
 
 
 def _getitem_text(x: ArrayType, *arrays: ArrayType, index: Index) -> str:
+    if index == (SLOT,) and x.ndim > 1 and _takes_narrow_rows(x, arrays[0]):
+        return "{0}.take({1}, axis=0)"
     return f"{{0}}[{index_text(index, 1)}]"
+
+
+def _takes_narrow_rows(x: ArrayType, index: ArrayType) -> bool:
+    """Whether take, which copies row by row, is quicker than an index, which does so number by number.
+
+    take makes a table contiguous first, which few rows of a large one are not worth.
+    """
+    width = prod(x.shape[1:])
+    whole = index.dtype.kind == "i" or (index.dtype.kind == "u" and index.dtype.itemsize < 8)
+    narrow = not isinstance(width, Dim) and width > 1 and width * x.dtype.itemsize <= NARROW
+    return whole and narrow and reaches(index.size, 64) and index.size * 8 >= x.shape[0]
 
 
 @op(name="getitem", batch=read_batch, fun=_getitem, python=_getitem_text, view=True, uniform=True)
@@ -38,8 +55,22 @@ def getitem(x: ArrayType, *arrays: ArrayType, index: Index) -> ArrayType:
 
 @getitem.vjp
 def getitem_vjp(g: Value, y: Value, x: Value, *arrays: Value, index: Index) -> tuple[Value | None, ...]:
+    axes = _axes_of_one(index, x.shape)
+    if axes is not None:  # every element is read
+        return (expand_dims(g, axis=axes) if axes and g.ndim == y.ndim else g,)
     added = index_add(zeros(x), g, *arrays, index=index, distinct=distinct(arrays))
     return (added, *[None] * len(arrays))
+
+
+def _axes_of_one(index: Index, shape: Shape) -> tuple[int, ...] | None:
+    """The axes of one entry that an index takes out, if it takes all others in full; None for any other index."""
+    taken = []
+    for axis, entry in enumerate(index):
+        if entry in (0, -1) and type(entry) is int and shape[axis] == 1:
+            taken.append(axis)
+        elif entry != Slice():
+            return None
+    return tuple(taken)
 
 
 def _check_fits(value: ArrayType, shape: Shape) -> None:
@@ -171,7 +202,7 @@ def _index_add_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: I
 def _adds_many_rows(x: ArrayType, value: ArrayType, places: ArrayType) -> bool:
     """Whether so many rows of a table are added to that NumPy's np.add.at is worth being avoided."""
     rows = places.dtype.kind in "iu" and places.ndim > 0 and value.shape == places.shape + x.shape[1:]
-    return rows and x.ndim > 1 and x.size > 0 and value.dtype == x.dtype and value.size >= MANY
+    return rows and x.ndim > 1 and x.size > 0 and value.dtype == x.dtype and reaches(value.size, MANY)
 
 
 @op(

@@ -290,11 +290,13 @@ def solve(a: ArrayType, b: ArrayType) -> ArrayType:
 @solve.vjp
 def solve_vjp(g: Value, y: Value, a: Value, b: Value) -> tuple[Value, Value]:
     """db = A^-T g, dA = -db x^T (Giles 2.3.1)."""
+    from .cholesky import solved
+
     if b.ndim > 1:
-        db = solve(swap_last(a), g)
+        db = solved(swap_last(a), g)
         return -(db @ swap_last(y)), db
     if a.ndim == 2:
-        db = solve(swap_last(a), g)
+        db = solved(swap_last(a), g)
         return -outer(db, y), db
     stacked = solve(swap_last(a), columns(g))
     return -(stacked * rows(y)), squeeze(stacked, axis=(stacked.ndim - 1,))

@@ -11,7 +11,7 @@ from ..batching import Batch, as_rows, insert_axes
 from ..builder import Value
 from ..op import op
 from ..types import ArrayType, broadcast_shapes, check_axes, result_dtype
-from .elementwise import REAL, where
+from .elementwise import REAL, conjugate, where
 from .indexing import arange
 from .reduction import sum_
 from .shape import expand_dims, reshape, squeeze, swap_last, transpose
@@ -103,6 +103,28 @@ outer.vjp(
 
 def _flat(x: Value) -> Value:
     return x if x.ndim == 1 else reshape(x, shape=(x.size,))
+
+
+def _conj(x: Value) -> Value:
+    conjugated: Value = conjugate(x) if x.dtype.kind == "c" else x
+    return conjugated
+
+
+def _vdot_batch(batch: Batch, a: Value, b: Value) -> Value:
+    product = _conj(a) * b
+    total: Value = sum_(product, axis=tuple(range(1, product.ndim)))
+    return total
+
+
+@op(name="vdot", fun=np.vdot, batch=_vdot_batch, python="np.vdot({0}, {1})")
+def vdot(a: ArrayType, b: ArrayType) -> ArrayType:
+    """sum(conj(a) * b) of two arrays of one shape."""
+    if a.shape != b.shape or not a.shape:
+        raise ValueError(f"vdot: {a} and {b} are not arrays of one shape")
+    return ArrayType((), result_dtype(a.strong(), b.strong()))
+
+
+vdot.vjp(lambda g, y, a, b: _conj(g * b), lambda g, y, a, b: g * _conj(a))
 
 
 # ------------------------------------------------------------------------------------------------------- tensordot

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..batching import Batch
 from ..builder import Value
+from ..dims import Dim, is_less
 from ..indexing import SLOT, Slice
 from ..op import op
 from ..types import ArrayType
@@ -62,11 +63,23 @@ def pad_vjp(g: Value, y: Value, x: Value, *, pad_width: Pairs, mode: str, consta
     for axis, (n, (lo, hi)) in enumerate(zip(x.shape, pad_width, strict=True)):
         if lo or hi:
             inner = copy(slice_along(g, axis, lo, lo + n))
-            copied = np.pad(np.arange(n), (lo, hi), mode=mode)  # type: ignore[call-overload]
-            inner = _gathered(inner, slice_along(g, axis, 0, lo), axis, copied[:lo]) if lo else inner
+            first, last = _copied(n, lo, hi, mode)
+            inner = _gathered(inner, slice_along(g, axis, 0, lo), axis, first) if lo else inner
             after = slice_along(g, axis, lo + n, lo + n + hi)
-            g = _gathered(inner, after, axis, copied[lo + n :]) if hi else inner
+            g = _gathered(inner, after, axis, last) if hi else inner
     return g
+
+
+def _copied(n: int, lo: int, hi: int, mode: str) -> tuple[Any, Any]:
+    """The places of an axis that are copied before it and behind it; of one in symbols, counted from the nearer end."""
+    length = n
+    if isinstance(n, Dim):
+        is_less(n, 1 if mode == "edge" else max(lo, hi) + (mode == "reflect"))  # or some are copied again and again
+        length = 4 * (lo + hi + 1)
+    places = np.pad(np.arange(length), (lo, hi), mode=mode)  # type: ignore[call-overload]
+    if length is not n:
+        places = np.where(places < length // 2, places, places - length)
+    return places[:lo], places[lo + length :]
 
 
 def _gathered(total: Value, g: Value, axis: int, places: Any) -> Value:
@@ -79,7 +92,7 @@ def _gathered(total: Value, g: Value, axis: int, places: Any) -> Value:
     if step in (1, -1) and np.all(np.diff(places) == step):
         low, high = int(places.min()), int(places.max()) + 1
         g = flip(g, axis=(axis,)) if step < 0 else g
-        touched = Slice(low or None, high if high < total.shape[axis] else None)
+        touched = Slice(low or None, high if high and high < total.shape[axis] else None)
         return index_add(total, g, index=(*before, touched), distinct=True)
     value: Value = index_add(total, g, constant_array(g, places), index=(*before, SLOT), distinct=False)
     return value

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..batching import along, along_or_flat
 from ..builder import Value
+from ..dims import Dim, at_least
 from ..kernels import others_product
 from ..op import NONDIFF, Masked, Op, op, register
 from ..types import ArrayType, normalize_axes, normalize_axis, reduced_shape, ufunc_dtype
+from ..window_kernels import reduce_few
 from .elementwise import REAL, exp, exp2, where
 from .shape import expand_dims
 
@@ -69,7 +72,7 @@ def reduced_size(x: Value, axis: Axis) -> int:
 
 @mean.vjp
 def mean_vjp(g: Value, y: Value, x: Value, *, axis: Axis, keepdims: bool) -> Value:
-    return restore_dims(g, x.ndim, axis, keepdims) / max(reduced_size(x, axis), 1)
+    return restore_dims(g, x.ndim, axis, keepdims) / at_least(reduced_size(x, axis), 1)
 
 
 @op(np.prod, batch=along("axis"), python=_reduction_text("prod"), domain=((0.5, 2.0),))
@@ -133,13 +136,54 @@ def _check_not_empty(x: ArrayType, axis: Axis, name: str) -> None:
         raise ValueError(f"zero-size array to reduction operation {name} which has no identity")
 
 
-@op(np.max, batch=along("axis"), name="max", python=_reduction_text("max"), rule=_extremum_vjp, domain=(REAL,))
+def is_few(x: ArrayType, axis: Axis, most: int) -> bool:
+    """Whether these are short axes, the last one among them, of an array that is worth to go through them one by one.
+
+    For 75,000 windows of 2 x 2 the maximum took 2 ms by NumPy's own reduction, and 0.1 ms entry by entry; a function
+    of ours takes 5 microseconds more than one of NumPy's.
+    """
+    axes = normalize_axes(axis, x.ndim)
+    if any(isinstance(n, Dim) or n < 1 for n in x.shape) or x.size < 4096 or x.ndim - 1 not in axes:
+        return False
+    return len(axes) < x.ndim and 1 < math.prod(x.shape[a] for a in axes) <= most
+
+
+def _extremum_text(name: str, ufunc: str) -> Any:
+    plain = _reduction_text(name)
+
+    def text(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> str:
+        if not is_few(x, axis, 16):
+            usual: str = plain(x, axis=axis, keepdims=keepdims)
+            return usual
+        kept = ", keepdims=True" if keepdims else ""
+        return f"reduce_few(np.{ufunc}, {{0}}, {normalize_axes(axis, x.ndim)}{kept})"
+
+    return text
+
+
+@op(
+    np.max,
+    batch=along("axis"),
+    name="max",
+    python=_extremum_text("max", "maximum"),
+    rule=_extremum_vjp,
+    helpers=(reduce_few,),
+    domain=(REAL,),
+)
 def max_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "maximum")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
-@op(np.min, batch=along("axis"), name="min", python=_reduction_text("min"), rule=_extremum_vjp, domain=(REAL,))
+@op(
+    np.min,
+    batch=along("axis"),
+    name="min",
+    python=_extremum_text("min", "minimum"),
+    rule=_extremum_vjp,
+    helpers=(reduce_few,),
+    domain=(REAL,),
+)
 def min_(x: ArrayType, *, axis: Axis = None, keepdims: bool = False) -> ArrayType:
     _check_not_empty(x, axis, "minimum")
     return ArrayType(reduced_shape(x.shape, axis, keepdims), x.dtype)

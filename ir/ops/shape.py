@@ -8,6 +8,7 @@ import numpy as np
 
 from ..batching import Batch, along, as_rows
 from ..builder import Value
+from ..dims import range_length
 from ..indexing import SLOT, Slice
 from ..op import op
 from ..types import ArrayType, Shape, broadcast_shapes, check_axes, normalize_axis, result_dtype
@@ -341,7 +342,7 @@ def repeat_vjp(g: Value, y: Value, x: Value, *, repeats: int | tuple[int, ...], 
     return index_add(zeros(x), g, owners, index=(*[Slice()] * axis, SLOT))
 
 
-def _filled_text(*, value: Any, shape: Shape, dtype: np.dtype[Any]) -> str:
+def filled_text(*, value: Any, shape: Shape, dtype: np.dtype[Any]) -> str:
     suffix = "" if dtype == np.float64 else f", dtype={'bool' if dtype.kind == 'b' else f'np.{dtype.name}'}"
     if value == 0 and not np.signbit(value):
         return f"np.zeros({_shape_text(shape)}{suffix})"
@@ -355,7 +356,7 @@ def _filled(*, value: Any, shape: Shape, dtype: np.dtype[Any]) -> Any:
     return np.full(shape, value, dtype)
 
 
-@op(name="filled", fun=_filled, python=_filled_text, numbered=False)
+@op(name="filled", fun=_filled, python=filled_text, numbered=False)
 def filled(*, value: Any, shape: Shape, dtype: np.dtype[Any]) -> ArrayType:
     """A new array that holds one known number everywhere."""
     return ArrayType(shape, dtype)
@@ -419,7 +420,7 @@ def _arange_text(*, start: int, stop: int, step: int) -> str:
 @op(np.arange, fun=lambda *, start, stop, step: np.arange(start, stop, step), python=_arange_text)
 def arange(*, start: int, stop: int, step: int) -> ArrayType:
     """Integers only; with float bounds np.arange is a constant like any other."""
-    return ArrayType((len(range(start, stop, step)),), np.dtype(int))
+    return ArrayType((range_length(start, stop, step),), np.dtype(int))
 
 
 def _nested(values: Any) -> Any:

@@ -28,9 +28,13 @@ DEGREE = math.pi / 180
 Rule = Callable[..., Any]
 
 
-@lru_cache(maxsize=4096)
 def _ufunc_dtypes(name: str, *types: ArrayType) -> tuple[np.dtype[Any], ...]:
     """The dtypes of a ufunc's results, by NumPy's own resolution."""
+    return _resolved_dtypes(name, *[ArrayType((), t.dtype, t.weak) for t in types])
+
+
+@lru_cache(maxsize=4096)
+def _resolved_dtypes(name: str, *types: ArrayType) -> tuple[np.dtype[Any], ...]:
     ufunc = getattr(importlib.import_module(MODULE), name)
     kinds: tuple[Any, ...] = tuple(_python_kind(t) if t.weak else t.dtype for t in types)
     if all(t.weak for t in types):
@@ -39,9 +43,13 @@ def _ufunc_dtypes(name: str, *types: ArrayType) -> tuple[np.dtype[Any], ...]:
     return resolved[ufunc.nin :]
 
 
-@lru_cache(maxsize=4096)
 def function_dtypes(name: str, *types: ArrayType, **static: Any) -> tuple[np.dtype[Any], ...]:
     """The dtype that a function written in Python gives: it is asked."""
+    return _dtypes_given(name, *[ArrayType((1,) * bool(t.ndim), t.dtype, t.weak) for t in types], **static)
+
+
+@lru_cache(maxsize=4096)
+def _dtypes_given(name: str, *types: ArrayType, **static: Any) -> tuple[np.dtype[Any], ...]:
     ones = [_python_kind(t)(1) if t.weak else np.ones((1,) * bool(t.ndim), t.dtype)[()] for t in types]
     return (np.asarray(outside(of_module(MODULE, name), *ones, **static)).dtype,)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..builder import Value
+from ..dims import at_least, equals, holds_symbols
 from ..indexing import SLOT
 from ..types import broadcast_shapes, normalize_axes, result_dtype
 from .compositions import composition
@@ -63,6 +64,8 @@ def counted(a: Value, mask: Value | None, axis: Axis, keepdims: bool) -> Any:
 
 def divisor(n: Any, like: Value) -> Any:
     """The number, or NumPy's own 0, by which it divides to give inf and nan."""
+    if holds_symbols(n):
+        return at_least(n, 0) if isinstance(n, int) else n
     return n if n > 0 else np.zeros((), like.dtype).real.dtype.type(0)
 
 
@@ -172,7 +175,7 @@ def observations(m: Value, y: Value | None, rowvar: bool, dtype: np.dtype[Any]) 
     def rows(v: Value) -> Value:
         v = astype(v, dtype=dtype) if v.dtype != dtype else v
         v = reshape(v, shape=(1, v.size)) if v.ndim < 2 else v
-        return v if rowvar or v.shape[0] == 1 else transpose(v, axes=(1, 0))
+        return v if rowvar or equals(v.shape[0], 1) else transpose(v, axes=(1, 0))
 
     first = rows(m)
     if not rowvar and m.ndim == 2:

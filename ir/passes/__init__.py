@@ -10,6 +10,7 @@ from ..program import Equation, Program
 from .dead_code import eliminate_dead_code
 from .prune import prune
 from .simplify import simplify
+from .small_factors import shrink_products
 
 Pass = Callable[[Program], Program]
 
@@ -21,6 +22,7 @@ PIPELINE: tuple[Pass, ...] = (
     eliminate_dead_code,
     prune,
     eliminate_dead_code,
+    shrink_products,
 )
 
 

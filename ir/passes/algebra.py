@@ -14,16 +14,22 @@ from typing import Any
 import numpy as np
 
 from ..builder import Builder, Rule, Value
+from ..dims import is_symbolic_number
 from ..op import BY_NAME
 from ..program import Literal, Var
 from ..types import ArrayType, broadcast_shapes, normalize_axes, result_dtype
+from .cancelling import CANCELLING_RULES
 from .coefficients import COEFFICIENT_RULES, LONGEST_NUMBER, scaled_sum
 from .custom import CUSTOM_RULES
 from .identities import IDENTITY_RULES
 from .masks import MASK_RULES
 from .memory import MEMORY_RULES, overwritten_addition
+from .moments import MOMENT_RULES
+from .picking import PICKING_RULES
+from .products import PRODUCT_RULES
 from .reuse import REUSE_RULES
 from .scatter import SCATTER_RULES, sum_of_scatter
+from .symmetric import SYMMETRIC_RULES
 from .tangents import TANGENT_RULES
 from .zeros import ZERO_RULES
 
@@ -193,7 +199,9 @@ def weak_number(name: str) -> Rule:
 
 def cast_of_a_number(builder: Builder, x: Value, *, dtype: np.dtype[Any]) -> Value | None:
     """A number in the text is written with the dtype that it is cast to."""
-    if isinstance(x.atom, Literal) and x.dtype.kind in "biuf" and dtype.kind in "bif":
+    if not isinstance(x.atom, Literal) or is_symbolic_number(x.atom.value):
+        return None
+    if x.dtype.kind in "biuf" and dtype.kind in "bif":
         if dtype.kind == "f" or abs(x.atom.value) < 2**31:  # not nan, and nothing that overflows
             with np.errstate(all="ignore"):
                 return builder.value(np.asarray(x.atom.value).astype(dtype)[()])
@@ -227,16 +235,21 @@ def transpose_again(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Val
 
 
 def transposed_product(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Value | None:
-    """(a.T @ b).T = b.T @ a and (a @ b.T).T = b @ a.T for matrices; a product that has a name stays."""
+    """(a.T @ b).T = b.T @ a and (a @ b.T).T = b @ a.T for stacks of matrices; a product that has a name stays."""
     product = builder.definition(x, "matmul")
-    if product is None or product.out.named or any(o.type.ndim != 2 for o in product.operands) or axes != (1, 0):
+    n = x.ndim
+    if product is None or product.out.named or n < 2 or axes != (*range(n - 2), n - 1, n - 2):
         return None
     a, b = (Value(builder, o) for o in product.operands)
-    turned = _defined(builder, a, "transpose")
-    if turned:
-        return builder.emit(BY_NAME["transpose"], b, axes=(1, 0)) @ turned[0]
-    turned = _defined(builder, b, "transpose")
-    return turned[0] @ builder.emit(BY_NAME["transpose"], a, axes=(1, 0)) if turned else None
+    if a.ndim != n or b.ndim != n:
+        return None
+    for turned, other, first in ((a, b, True), (b, a, False)):
+        made = builder.definition(turned, "transpose")
+        if made is not None and made.params["axes"] == axes:
+            back = Value(builder, made.operands[0])
+            flipped: Value = builder.emit(BY_NAME["transpose"], other, axes=axes)
+            return flipped @ back if first else back @ flipped
+    return None
 
 
 def undo(name: str, param: str) -> Rule:
@@ -305,18 +318,30 @@ def plus_sign(builder: Builder, x: Value) -> Value | None:
     return x if (builder.level > 0 or x.type.weak) and x.dtype.kind != "b" else None
 
 
+def _number_everywhere(builder: Builder, x: Value) -> Any:
+    """The number of an array that was filled with one, or of its negative."""
+    inner = _defined(builder, x, "negative")
+    made = builder.definition(inner[0] if inner else x, "filled")
+    if made is None:
+        return None
+    number = x.dtype.type(made.params["value"])
+    return -number if inner else number
+
+
 def fold_numbers(name: str) -> Rule:
     """An operation on numbers alone is a number, and with an array of one number such an array."""
 
     def folded(builder: Builder, a: Value, b: Value) -> Value | None:
-        filled = builder.definition(a, "filled") or builder.definition(b, "filled")
+        filled = _number_everywhere(builder, a) is not None or _number_everywhere(builder, b) is not None
         numbers = []
         for operand in (a, b):
-            made = builder.definition(operand, "filled")
+            number = _number_everywhere(builder, operand)
             if isinstance(operand.atom, Literal):
+                if is_symbolic_number(operand.atom.value):
+                    return None
                 numbers.append(operand.atom.value)
-            elif made is not None:
-                numbers.append(operand.dtype.type(made.params["value"]))
+            elif number is not None:
+                numbers.append(number)
             else:
                 return None
         op = BY_NAME[name]
@@ -327,7 +352,7 @@ def fold_numbers(name: str) -> Rule:
             result = type_.dtype.type(op.fun(*numbers)).item()
         if len(repr(result)) > LONGEST_NUMBER:
             return None
-        if filled is None or not type_.shape:  # what is computed from a 0-d array is a scalar
+        if not filled or not type_.shape:  # what is computed from a 0-d array is a scalar
             return builder.value(result if type_.weak else type_.dtype.type(result))
         whole: Value = builder.emit(BY_NAME["filled"], value=result, shape=type_.shape, dtype=type_.dtype)
         return whole
@@ -423,6 +448,22 @@ RULES = _table(
     EXACT,
     MASK_RULES,
     MEMORY_RULES,
+    PICKING_RULES,
     CUSTOM_RULES,
-    *map(_guarded, (ZERO_RULES, ADJOINT, REUSE_RULES, SCATTER_RULES, IDENTITY_RULES, TANGENT_RULES, COEFFICIENT_RULES)),
+    *map(
+        _guarded,
+        (
+            ZERO_RULES,
+            ADJOINT,
+            REUSE_RULES,
+            SCATTER_RULES,
+            IDENTITY_RULES,
+            SYMMETRIC_RULES,
+            PRODUCT_RULES,
+            MOMENT_RULES,
+            CANCELLING_RULES,
+            TANGENT_RULES,
+            COEFFICIENT_RULES,
+        ),
+    ),
 )

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..builder import Builder, Rule, Value
+from ..dims import Dim, is_positive, is_symbolic_number, ordinary
 from ..op import BY_NAME
 from ..program import Literal, Var
-from ..types import normalize_axes
+from ..types import ArrayType, normalize_axes
 
 Number = int | float
 LONGEST_NUMBER = 8  # digits; 0.1 * -0.1 stays a product, since -0.010000000000000002 says nothing to a reader
@@ -32,7 +33,7 @@ class Scaled(NamedTuple):
 
 def _number(value: Value) -> Number | None:
     atom = value.atom
-    if isinstance(atom, Literal) and atom.type.weak and type(atom.value) in (int, float):
+    if isinstance(atom, Literal) and atom.type.weak and type(atom.value) in (int, float, Dim):
         return atom.value if atom.value == atom.value and abs(atom.value) != float("inf") else None
     return None
 
@@ -46,9 +47,17 @@ def scaled(builder: Builder, value: Value) -> Scaled:
     return found if found.rest is None or found.rest.type == value.type else Scaled(1, 1, value)
 
 
-def _split(builder: Builder, value: Value) -> Scaled:
+def peeled(builder: Builder, value: Value) -> Scaled:
+    """As `scaled`, also where the value has a name."""
+    found = _split(builder, value, named=True)
+    return found if found.rest is None or found.rest.type == value.type else Scaled(1, 1, value)
+
+
+def _split(builder: Builder, value: Value, named: bool = False) -> Scaled:
     equation = builder.definition(value) if value.type.inexact else None
-    if equation is None or equation.out.named:  # what has a name stays a line of its own
+    if equation is None or (equation.out.named and not named):  # what has a name stays a line of its own
+        return Scaled(1, 1, value)
+    if equation.op.name not in ("negative", "divide", "multiply"):
         return Scaled(1, 1, value)
     operands = [Value(builder, o) for o in equation.operands]
     if equation.op.name == "negative":
@@ -56,9 +65,15 @@ def _split(builder: Builder, value: Value) -> Scaled:
         return Scaled(-inner.num, inner.den, inner.rest)
     if equation.op.name == "divide":
         den = _number(operands[1])
+        if isinstance(den, Dim):
+            above = scaled(builder, operands[0])
+            return Scaled(above.num, above.den * den, above.rest)
         if den is not None and den != 0:
             num = _number(operands[0])
             return Scaled(num, den, None) if num is not None else Scaled(1, den, operands[0])
+        above = scaled(builder, operands[0])
+        if den is None and above.rest is not None and not above.trivial and value.atom not in builder.shared:
+            return Scaled(above.num, above.den, _plain(builder, "divide", above.rest, operands[1]))
     if equation.op.name == "multiply":
         first = scaled(builder, operands[0])
         if first.rest is None:
@@ -68,6 +83,10 @@ def _split(builder: Builder, value: Value) -> Scaled:
 
 def scale(builder: Builder, x: Scaled) -> Value:
     """Write num / den * rest: nothing for 1, a sign for -1, a division for 1 / n."""
+    inner = scaled(builder, x.rest) if x.rest is not None else x
+    both = Scaled(x.num * inner.num, x.den * inner.den, inner.rest)
+    if inner is not x and inner.rest is not None and not inner.trivial and _is_written(both):
+        x = both
     num, den, rest = _reduced(x.num, x.den) + (x.rest,)
     difference = builder.definition(rest, "subtract") if rest is not None and num == -1 else None
     if difference is not None:
@@ -82,12 +101,16 @@ def scale(builder: Builder, x: Scaled) -> Value:
     if num in (1, -1):
         quotient = _plain(builder, "divide", rest, builder.value(den))
         return quotient if num == 1 else _plain(builder, "negative", quotient)
+    if _may_vanish(den):  # Python's own 1 / n has no value for 0
+        return _plain(builder, "divide", _plain(builder, "multiply", builder.value(num), rest), builder.value(den))
     factor = _plain(builder, "divide", builder.value(num), builder.value(den))
     return _plain(builder, "multiply", factor, rest)
 
 
 def _reduced(num: Number, den: Number) -> tuple[Number, Number]:
     """Whole quotients are divided out (6 / 3 is 2), and a sign stands above."""
+    if is_symbolic_number(num) or is_symbolic_number(den):
+        return num, den
     if den < 0:
         num, den = -num, -den
     if den != 1 and num % den == 0:
@@ -127,19 +150,31 @@ def gather_product(builder: Builder, a: Value, b: Value) -> Value | None:
 
 def _is_written(x: Scaled) -> bool:
     """Whether the coefficient is short enough for a reader, and in range."""
-    return max(len(repr(x.num)), len(repr(x.den))) <= LONGEST_NUMBER and _in_range(x)
+    return max(_digits(x.num), _digits(x.den)) <= LONGEST_NUMBER and _in_range(x)
+
+
+def _may_vanish(den: Number) -> bool:
+    """Whether a length may be 0: nothing divided by it is nothing, but a sum of nothing, divided by it, is nan."""
+    return isinstance(den, Dim) and not is_positive(den)
+
+
+def _digits(number: Number) -> int:
+    """How long a number is to a reader; one with a name is short."""
+    return 1 if is_symbolic_number(number) else len(repr(number))
 
 
 def _in_range(x: Scaled) -> bool:
     """Whether the coefficient is a normal number of the dtype that it multiplies."""
     limits = np.finfo(x.rest.dtype if x.rest is not None else float)
-    return all(not n or limits.tiny <= abs(n) <= limits.max for n in (x.num, x.den, x.num / x.den))
+    return all(not n or limits.tiny <= abs(float(n)) <= limits.max for n in (x.num, x.den, x.num / x.den))
 
 
 def _number_of(builder: Builder, x: Scaled, *operands: Value) -> Value:
     """The bare number, a float if one of the operands was."""
     number = scale(builder, x)
     floating = any(o.dtype.kind == "f" for o in operands) and number.literal is not None
+    if floating and is_symbolic_number(number.literal):
+        return builder.value(Literal(number.literal, ArrayType((), np.dtype(float), weak=True)))
     return builder.value(float(number.literal)) if floating else number
 
 
@@ -185,7 +220,7 @@ def gather_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
     if above.trivial or (above.rest is None and above.den == 1):
         return None
     quotient = Scaled(above.num, above.den * den, above.rest)
-    if len(repr(quotient.den)) > LONGEST_NUMBER or not _in_range(quotient):
+    if _digits(quotient.den) > LONGEST_NUMBER or not _in_range(quotient):
         return None
     return scale(builder, quotient) if above.rest is not None else _number_of(builder, quotient, a, builder.value(1.0))
 
@@ -204,7 +239,7 @@ def scaled_sum(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None
     if x.dtype == np.float16:
         return None  # the sum alone may be too large
     inner = scaled(builder, x)
-    if inner.rest is not None and not inner.trivial:
+    if inner.rest is not None and not inner.trivial and not _may_vanish(inner.den):
         total = builder.emit(BY_NAME["sum"], inner.rest, axis=axis, keepdims=keepdims)
         return scale(builder, Scaled(inner.num, inner.den, total))
     axes = normalize_axes(axis, x.ndim)
@@ -225,21 +260,57 @@ def scaled_sum(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None
     return None
 
 
+def scaled_product(builder: Builder, a: Value, b: Value) -> Value | None:
+    """(c * a) @ b = c * (a @ b) for a number c, where the product has no more elements than the factor."""
+    result = BY_NAME["matmul"].infer(a.type, b.type)
+    if result.dtype == np.float16 or not result.inexact:
+        return None
+    for factor, other, first in ((a, b, True), (b, a, False)):
+        inner = scaled(builder, factor)
+        if inner.trivial or inner.rest is None or inner.rest.dtype != result.dtype or _may_vanish(inner.den):
+            continue
+        if ordinary(result.size) > ordinary(factor.size):
+            continue
+        product: Value = builder.emit(BY_NAME["matmul"], *((inner.rest, other) if first else (other, inner.rest)))
+        return scale(builder, Scaled(inner.num, inner.den, product))
+    return None
+
+
 def common_factor(name: str) -> Rule:
-    """c * x + c * y = c * (x + y) for a number c other than 1."""
+    """c * x + c * y = c * (x + y), c * x + (-c) * y = c * (x - y) for a number c other than 1."""
+    other = {"add": "subtract", "subtract": "add"}[name]
 
     def factored(builder: Builder, a: Value, b: Value) -> Value | None:
         left, right = _deep(builder, a), _deep(builder, b)
-        if left.trivial or not left.same_factor(right) or left.rest is None or right.rest is None:
+        opposite = left.same_factor(Scaled(-right.num, right.den, None))
+        if left.trivial or right.trivial or not (left.same_factor(right) or opposite):
             return None
-        if left.den == 1 and left.num == -1:
+        if left.rest is None or right.rest is None or (left.den == 1 and left.num in (1, -1)):
             return None
-        rest: Value = builder.emit(BY_NAME[name], left.rest, right.rest)
+        rest: Value = builder.emit(BY_NAME[other if opposite else name], left.rest, right.rest)
         inner = scaled(builder, rest)  # c * x + c * x = (2 c) * x
         product = Scaled(left.num * inner.num, left.den * inner.den, inner.rest)
         return scale(builder, product if _is_written(product) else Scaled(left.num, left.den, rest))
 
     return factored
+
+
+def multiples(name: str) -> Rule:
+    """c * x + d * x = (c + d) * x for numbers c and d, also where c * x has a name that nothing else reads."""
+
+    def gathered_multiples(builder: Builder, a: Value, b: Value) -> Value | None:
+        if a.atom in builder.shared:
+            return None
+        left, right = peeled(builder, a), scaled(builder, b)
+        if left.rest is None or right.rest is None or left.rest.atom is not right.rest.atom or left.trivial:
+            return None
+        other = right.num if name == "add" else -right.num
+        total = Scaled(left.num * right.den + other * left.den, left.den * right.den, left.rest)
+        if total.num == 0 or not _is_written(total) or not left.rest.type == a.type == b.type:
+            return None
+        return scale(builder, total)
+
+    return gathered_multiples
 
 
 def added_twice(name: str) -> Rule:
@@ -276,17 +347,15 @@ def number_outward(name: str) -> Rule:
 def _deep(builder: Builder, value: Value) -> Scaled:
     """As `scaled`, also where the coefficient stands at one factor of a product."""
     found = scaled(builder, value)
-    if not found.trivial or found.rest is None:
-        return found
-    equation = builder.definition(value, "multiply")
-    if equation is None:
+    equation = None if found.rest is None else builder.definition(found.rest, "multiply")
+    if equation is None or (not found.trivial and equation.out.named):
         return found
     a, b = (Value(builder, o) for o in equation.operands)
     for one, other, first in ((a, b, True), (b, a, False)):
         part = scaled(builder, one)
         if not part.trivial and part.rest is not None:
             rest = _plain(builder, "multiply", *((part.rest, other) if first else (other, part.rest)))
-            return Scaled(part.num, part.den, rest)
+            return Scaled(found.num * part.num, found.den * part.den, rest)
     return found
 
 
@@ -294,7 +363,10 @@ COEFFICIENT_RULES: dict[str, tuple[Rule, ...]] = {
     "multiply": (gather_product,),
     "divide": (gather_quotient,),
     "negative": (gather_negation,),
-    "add": (common_factor("add"), subtract_scaled, added_twice("add")),
-    "subtract": (common_factor("subtract"), add_scaled, added_twice("subtract")),
+    "add": (common_factor("add"), multiples("add"), subtract_scaled, added_twice("add")),
+    "subtract": (common_factor("subtract"), multiples("subtract"), add_scaled, added_twice("subtract")),
     "expand_dims": (number_outward("expand_dims"),),
+    "squeeze": (number_outward("squeeze"),),
+    "transpose": (number_outward("transpose"),),
+    "matmul": (scaled_product,),
 }

@@ -18,12 +18,18 @@ def _read_by(program: Program, wanted: Callable[[Equation], bool]) -> Program:
     live = {output for output in program.outputs if isinstance(output, Var)}
     kept = []
     for equation in reversed(program.equations):
-        if wanted(equation) or any(out in live for out in equation.outs):
+        if not live.isdisjoint(equation.outs) or wanted(equation):
             kept.append(equation)
-            live.update(operand for operand in equation.operands if isinstance(operand, Var))
+            live.update([operand for operand in equation.operands if isinstance(operand, Var)])
     return replace(program, equations=tuple(reversed(kept)))
 
 
 def guards_only(program: Program) -> Program:
     """What decides whether a program may be used at all: its guards and what they read."""
     return _read_by(replace(program, outputs=()), lambda equation: equation.op.name == "guard")
+
+
+def guarded_exactly(program: Program) -> Program:
+    """The program in which what guards read is on level 0, where no rule may round otherwise, as what users write."""
+    exact = {id(equation) for equation in guards_only(program).equations}
+    return replace(program, equations=tuple(replace(e, level=0) if id(e) in exact else e for e in program.equations))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ..builder import Builder, Rule, Value
 from ..op import BY_NAME
+from ..types import normalize_axes
+from .coefficients import Scaled, peeled, scale
 
 
 def _is_identity(builder: Builder, x: Value) -> bool:
@@ -70,9 +72,54 @@ def transposed_identity(builder: Builder, x: Value, *, axes: tuple[int, ...]) ->
     return x if symmetric and axes == (1, 0) else None
 
 
+def sum_along_identity(
+    builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None, keepdims: bool
+) -> Value | None:
+    """sum(x * I) = trace(x); along one of the two axes the diagonal of x."""
+    made = builder.definition(x, "multiply")
+    if made is None or keepdims or x.ndim < 2:
+        return None
+    axes = normalize_axes(axis, x.ndim)
+    for first, second in (made.operands, made.operands[::-1]):
+        matrix, identity = Value(builder, first), Value(builder, second)
+        if matrix.type != x.type or identity.ndim != 2 or not _is_identity(builder, identity):
+            continue
+        last = (x.ndim - 2, x.ndim - 1)
+        if axes == last == (0, 1):
+            return builder.emit(BY_NAME["trace"], matrix)  # type: ignore[no-any-return]
+        if len(axes) == 1 and axes[0] in last:
+            return builder.emit(BY_NAME["diagonal"], matrix, axis1=last[0], axis2=last[1])  # type: ignore[no-any-return]
+    return None
+
+
+def trace_of_outer(builder: Builder, x: Value, *, offset: int, axis1: int, axis2: int) -> Value | None:
+    """trace(outer(u, v)) = u @ v, also as a part of a sum, so that the sum need not be kept for its diagonal."""
+    made = builder.definition(x)
+    if made is None or x.ndim != 2 or offset or (axis1, axis2) != (0, 1) or x.dtype.kind not in "fc":
+        return None
+    inner = peeled(builder, x)
+    if not inner.trivial and inner.rest is not None:
+        total = trace_of_outer(builder, inner.rest, offset=0, axis1=0, axis2=1)
+        return None if total is None else scale(builder, Scaled(inner.num, inner.den, total))
+    a, b = (Value(builder, o) for o in made.operands[:2]) if len(made.operands) > 1 else (x, x)
+    if made.op.name == "outer":
+        alike = a.shape == b.shape and a.type == b.type and a.ndim == 1
+        return a @ b if alike else None
+    if made.op.name not in ("add", "subtract") or a.type != x.type or b.type != x.type:
+        return None
+    parts = [trace_of_outer(builder, part, offset=0, axis1=0, axis2=1) for part in (a, b)]
+    if parts == [None, None]:
+        return None
+    first, second = (BY_NAME["trace"](v) if p is None else p for v, p in zip((a, b), parts, strict=True))
+    result: Value = builder.emit(made.op, first, second)
+    return result
+
+
 IDENTITY_RULES: dict[str, tuple[Rule, ...]] = {
     "matmul": (product_with_identity, product_with_diagonal),
     "multiply": (scaled_identity,),
     "divide": (divided_identity,),
     "transpose": (transposed_identity,),
+    "sum": (sum_along_identity,),
+    "trace": (trace_of_outer,),
 }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from ..builder import Builder, Rule, Value
-from ..indexing import Index, Slice
+from ..dims import Dim
+from ..indexing import Index, Slice, bounds_of
 from ..op import BY_NAME
+from ..program import Equation
 from ..types import Shape
 
 LONGEST_CHAIN = 32  # writes that a read may look past; all or nothing, or the old array would have to be kept
 
 
 def _span(entry: object, n: int) -> range | None:
+    if isinstance(n, Dim) or not all(type(b) is int for b in bounds_of((entry,))):
+        return None  # x[0] and x[-1] are one place or two
     if isinstance(entry, int):
         return range(entry % n, entry % n + 1) if n else None
     return range(*entry.concrete().indices(n)) if isinstance(entry, Slice) else None
@@ -98,17 +102,27 @@ def read_past_writes(builder: Builder, x: Value, *arrays: Value, index: Index) -
 def overwritten_addition(
     builder: Builder, x: Value, value: Value, *arrays: Value, index: Index, distinct: bool
 ) -> Value | None:
-    """set_item(y, 0, i) with v added at i is set_item(y, v, i)."""
-    equation = builder.definition(x, "set_item")
-    if equation is None or not distinct or equation.params["index"] != index:
+    """set_item(y, 0, i) with v added at i is set_item(y, v, i), also if something else was added to it in between."""
+    between: list[Equation] = []
+    current = x
+    equation = builder.definition(x)
+    while equation is not None and equation.op.name == "index_add" and len(between) < LONGEST_CHAIN:
+        if equation.level != builder.level or current.atom in builder.shared:
+            return None
+        between.append(equation)
+        current = Value(builder, equation.operands[0])
+        equation = builder.definition(current)
+    if equation is None or equation.op.name != "set_item" or not distinct or equation.params["index"] != index:
         return None
-    if equation.operands[2:] != tuple(a.atom for a in arrays):
+    if equation.operands[2:] != tuple(a.atom for a in arrays) or (between and current.atom in builder.shared):
         return None
     stored = Value(builder, equation.operands[1])
     if stored.literal is None or stored.literal != 0:
         return None
     base = Value(builder, equation.operands[0])
     result: Value = builder.emit(BY_NAME["set_item"], base, value, *arrays, index=index)
+    for added in reversed(between):
+        result = builder.emit(added.op, result, *(Value(builder, o) for o in added.operands[1:]), **added.params)
     return result
 
 

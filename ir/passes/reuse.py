@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..builder import Builder, Rule, Value
 from ..op import BY_NAME
+from ..ops.reduction import Axis
 from ..program import Equation
+from ..types import normalize_axes
 
 
 def _passing(builder: Builder, value: Value, name: str) -> tuple[Equation, Value, Value] | None:
@@ -69,7 +71,16 @@ def reuse_divided(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+def reuse_sum(builder: Builder, x: Value, *, axis: Axis, keepdims: bool) -> Value | None:
+    """x.sum(axis=1, keepdims=True) = x.sum(axis=1)[:, None] where the sum is there already."""
+    axes = normalize_axes(axis, x.ndim)
+    known = builder.find("sum", x, axis=axis, keepdims=False) if keepdims and len(axes) < x.ndim else None
+    spread: Value | None = None if known is None else builder.emit(BY_NAME["expand_dims"], known, axis=axes)
+    return spread
+
+
 REUSE_RULES: dict[str, tuple[Rule, ...]] = {
+    "sum": (reuse_sum,),
     "multiply": (reuse_quotient, reuse_product),
     "divide": (reuse_divided,),
 }

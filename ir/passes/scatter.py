@@ -100,7 +100,7 @@ def sum_of_scatter(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | 
         and axes == (1,)
         and len(arrays) == 2
         and all(isinstance(entry, Slot) for entry in index)
-        and _is_every_row(builder, arrays[0], x.shape[0])
+        and is_every_row(builder, arrays[0], x.shape[0])
         and arrays[1].shape in (arrays[0].shape, ())
     )
     if one_per_row and added.ndim == 0:
@@ -115,7 +115,7 @@ def sum_of_scatter(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | 
     return None
 
 
-def _is_every_row(builder: Builder, rows: Value, n: int) -> bool:
+def is_every_row(builder: Builder, rows: Value, n: int) -> bool:
     made = builder.definition(rows, "arange")
     return made is not None and (made.params["start"], made.params["stop"], made.params["step"]) == (0, n, 1)
 

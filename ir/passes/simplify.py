@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..builder import Builder, Value
+from ..builder import Builder, Rule, Value
 from ..program import Atom, Program, Var
 from .algebra import RULES
 
 
-def simplify(program: Program) -> Program:
+def simplify(program: Program, rules: dict[str, tuple[Rule, ...]] = RULES) -> Program:
     """The program with every rule of the table applied where it matches; names and origins stay."""
-    builder = Builder(RULES)
+    builder = Builder(rules)
     renamed: dict[Var, Atom] = {}
     reads = Counter(a for e in program.equations for a in e.operands if isinstance(a, Var))
     reads.update(o for o in program.outputs if isinstance(o, Var))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..builder import Builder, Rule, Value
+from ..dims import ordinary
 from ..op import BY_NAME
 from ..program import Literal
 
@@ -58,7 +59,7 @@ def product_of_negated(builder: Builder, a: Value, b: Value) -> Value | None:
         inner = _operands(builder, x, "negative")
         if inner is not None:
             product = inner[0] @ b if first else a @ inner[0]
-            return -product if product.size <= x.size else None
+            return -product if ordinary(product.size) <= ordinary(x.size) else None
     return None
 
 

@@ -29,6 +29,17 @@ def zeros_again(name: str) -> Rule:
     return zeros
 
 
+def zeros_divided(builder: Builder, a: Value, b: Value) -> Value | None:
+    """0 / x = 0."""
+    return zeros_again("divide")(builder, a, b) if _are_zeros(builder, a) else None
+
+
+def zeros_or_zero(builder: Builder, condition: Value, a: Value, b: Value) -> Value | None:
+    """where(m, 0, 0) = 0."""
+    nothing = [_are_zeros(builder, v) or v.literal == 0 for v in (a, b)]
+    return zeros_again("where")(builder, condition, a, b) if all(nothing) else None
+
+
 def plus_zeros(builder: Builder, a: Value, b: Value) -> Value | None:
     """x + 0 = 0 + x = x."""
     for x, other in ((a, b), (b, a)):
@@ -53,6 +64,9 @@ ZERO_RULES: dict[str, tuple[Rule, ...]] = {
     "multiply": (zeros_again("multiply"),),
     "matmul": (zeros_again("matmul"),),
     "transpose": (zeros_again("transpose"),),
+    "astype": (zeros_again("astype"),),
+    "divide": (zeros_divided,),
+    "where": (zeros_or_zero,),
     "add": (plus_zeros,),
     "subtract": (minus_zeros,),
     "index_add": (addition_of_zeros,),

@@ -29,6 +29,10 @@ class Emit:
         return value
 
 
+def places(e: Any, n: int) -> Any:
+    return e.arange(start=0, stop=n, step=1)
+
+
 # x, y: vectors of one dtype; s: a number of that dtype; m: a matrix [n, 3] of it.
 EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ("astype", "cast_of_a_number"): (lambda e, x, y, s: x * e.astype(x.builder.value(2), dtype=DTYPES["f32"]),),
@@ -113,6 +117,19 @@ EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, s: e.where(e.filled(value=False, shape=x.shape, dtype=np.dtype(bool)), s, y),
         lambda e, x, y, s: e.where(e.builder.value(np.True_), x, y),
     ),
+    ("getitem", "pick_first"): (
+        lambda e, x, y, s: e.getitem(x - y, places(e, x.size // 4), index=(SLOT,)),
+        lambda e, x, y, s: e.getitem(-(x * s), places(e, x.size // 4), index=(SLOT,)),
+        lambda e, x, y, s: e.getitem(
+            e.expand_dims(x, axis=(1,)) + y, places(e, x.size), places(e, y.size), index=(SLOT, SLOT)
+        ),
+        lambda e, x, y, s: e.getitem(
+            (e.expand_dims(x, axis=(1,)) - e.expand_dims(y, axis=(0,))) / e.expand_dims(y, axis=(1,)),
+            places(e, x.size // 2),
+            places(e, x.size // 2),
+            index=(SLOT, SLOT),
+        ),
+    ),
     ("getitem", "read_past_writes"): (
         lambda e, x, y, s: e.getitem(e.set_item(x, s, index=(Slice(0, 0),)), index=(Slice(1, None),)),
         lambda e, x, y, s: e.getitem(e.set_item(e.zeros(x), y, index=(Slice(),)), index=(Slice(),)),
@@ -139,6 +156,7 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ("multiply", "folded"): (
         lambda e, x, y, r, c, s, i, j: e.multiply(np.float64(2.0), 3.0),
         lambda e, x, y, r, c, s, i, j: 2.0 * e.filled(value=1.5, shape=(3,), dtype=DTYPES["f64"]),
+        lambda e, x, y, r, c, s, i, j: 2.0 * -e.filled(value=1.5, shape=(3,), dtype=DTYPES["f64"]),
     ),
     ("multiply", "number_for_filled"): (
         lambda e, x, y, r, c, s, i, j: e.filled(value=1.5, shape=(4, 3), dtype=DTYPES["f64"]) * x,
@@ -165,6 +183,22 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ("add", "plus_zeros"): (
         lambda e, x, y, r, c, s, i, j: x + e.zeros(r),
         lambda e, x, y, r, c, s, i, j: e.zeros(y) + x,
+    ),
+    ("astype", "zeros"): (lambda e, x, y, r, c, s, i, j: e.astype(e.zeros(x), dtype=DTYPES["f32"]) + y,),
+    ("divide", "zeros_divided"): (lambda e, x, y, r, c, s, i, j: e.zeros(x) / r,),
+    ("where", "zeros_or_zero"): (
+        lambda e, x, y, r, c, s, i, j: e.where(x > y, e.zeros(x), 0),
+        lambda e, x, y, r, c, s, i, j: e.where(x > y, 0.0, e.zeros(r)),
+    ),
+    ("sum", "reuse_sum"): (
+        lambda e, x, y, r, c, s, i, j: (
+            below(e, lambda: e.sum(x, axis=1, keepdims=False)),
+            e.sum(x, axis=1, keepdims=True) * y,
+        )[1],
+    ),
+    ("multiply", "cancel_in_columns"): (
+        lambda e, x, y, r, c, s, i, j: e.expand_dims(2.0 / r, axis=(1,)) * e.expand_dims(r, axis=(1,)),
+        lambda e, x, y, r, c, s, i, j: e.expand_dims(x, axis=(2,)) * e.expand_dims(y / x, axis=(2,)),
     ),
     ("subtract", "minus_zeros"): (lambda e, x, y, r, c, s, i, j: x - e.zeros(r),),
     ("index_add", "addition_of_zeros"): (
@@ -223,6 +257,48 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ("negative", "negate_difference"): (lambda e, x, y, r, c, s, i, j: -(x - r),),
     ("transpose", "transposed_product"): (
         lambda e, x, y, r, c, s, i, j: e.transpose(e.transpose(x, axes=(1, 0)) @ y, axes=(1, 0)),
+        lambda e, x, y, r, c, s, i, j: e.transpose(x @ e.transpose(y, axes=(1, 0)), axes=(1, 0)),
+        lambda e, x, y, r, c, s, i, j: e.transpose(
+            e.transpose(e.expand_dims(x, axis=(0,)), axes=(0, 2, 1)) @ e.expand_dims(y, axis=(0,)), axes=(0, 2, 1)
+        ),
+    ),
+    ("transpose", "transposed_symmetric"): (
+        lambda e, x, y, r, c, s, i, j: e.transpose(x @ e.transpose(2 * x, axes=(1, 0)), axes=(1, 0)),
+        lambda e, x, y, r, c, s, i, j: e.transpose(e.exp(s - (e.expand_dims(r, axis=(1,)) - r) ** 2), axes=(1, 0)),
+    ),
+    ("transpose", "number_moved"): (lambda e, x, y, r, c, s, i, j: e.transpose(-(x / 3), axes=(1, 0)),),
+    ("squeeze", "number_moved"): (lambda e, x, y, r, c, s, i, j: e.squeeze(2 * c, axis=(1,)),),
+    ("matmul", "scaled_product"): (
+        lambda e, x, y, r, c, s, i, j: e.transpose(x, axes=(1, 0)) @ (y / 4),
+        lambda e, x, y, r, c, s, i, j: (-2 * x) @ r,
+    ),
+    ("sum", "rows_of_symmetric"): (
+        lambda e, x, y, r, c, s, i, j: e.sum(e.outer(r, r) * e.outer(r, r) - s, axis=1),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.tanh(e.expand_dims(r, axis=(1,)) + r), axis=-1),
+    ),
+    ("sum", "sum_along_identity"): (
+        lambda e, x, y, r, c, s, i, j: e.sum((e.transpose(x, axes=(1, 0)) @ y) * eye(e, 3)),
+        lambda e, x, y, r, c, s, i, j: e.sum(eye(e, 3) * (e.transpose(x, axes=(1, 0)) @ y), axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.exp(e.expand_dims(x, axis=(1,)) * eye(e, 3)) * eye(e, 3), axis=2),
+    ),
+    ("sum", "sum_of_centred"): (
+        lambda e, x, y, r, c, s, i, j: e.sum(y + r * (x - e.mean(x, axis=0)), axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(y - (x - e.mean(x, axis=1, keepdims=True)) / c, axis=1, keepdims=True),
+        lambda e, x, y, r, c, s, i, j: e.sum((x - e.mean(x, axis=(0, 1))) + y),
+    ),
+    ("sum", "known_sum"): (
+        lambda e, x, y, r, c, s, i, j: e.sum(x * y, axis=0) - e.sum((r * x / s) * y, axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(x * y, axis=1) - e.sum((x / c) * y, axis=1),
+        lambda e, x, y, r, c, s, i, j: e.sum(x * y, axis=1, keepdims=True) - e.sum(y * (x / c), axis=1, keepdims=True),
+    ),
+    ("trace", "trace_of_outer"): (
+        lambda e, x, y, r, c, s, i, j: e.trace(0.5 * (e.transpose(x, axes=(1, 0)) @ y - 3 * e.outer(r, r))),
+        lambda e, x, y, r, c, s, i, j: e.trace(e.outer(r, r + s) + eye(e, 3)),
+    ),
+    ("sum", "sum_before_product"): (
+        lambda e, x, y, r, c, s, i, j: e.sum(e.transpose(x, axes=(1, 0)) @ y, axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.transpose(x, axes=(1, 0)) @ y, axis=-1),
+        lambda e, x, y, r, c, s, i, j: e.sum(x @ r, axis=None),
     ),
     ("sum", "scaled_sum"): (
         lambda e, x, y, r, c, s, i, j: e.sum(2 * x, axis=0),
@@ -279,12 +355,14 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, r, c, s, i, j: -2 * (-x),
         lambda e, x, y, r, c, s, i, j: -1.0 * x,
         lambda e, x, y, r, c, s, i, j: x * 2.0,
+        lambda e, x, y, r, c, s, i, j: 2 * ((-0.5 * x) / y),
     ),
     ("divide", "gather_quotient"): (
         lambda e, x, y, r, c, s, i, j: (2 * x) / 4,
         lambda e, x, y, r, c, s, i, j: (6 * x) / 3,
         lambda e, x, y, r, c, s, i, j: (x / 3) / 2,
         lambda e, x, y, r, c, s, i, j: (-x) / 2,
+        lambda e, x, y, r, c, s, i, j: ((0.5 * x) / y) / 2,
     ),
     ("negative", "gather_negation"): (
         lambda e, x, y, r, c, s, i, j: -(3 * x),
@@ -304,6 +382,25 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ("expand_dims", "number_moved"): (
         lambda e, x, y, r, c, s, i, j: e.expand_dims(2 * r, axis=(1,)),
         lambda e, x, y, r, c, s, i, j: e.expand_dims(-(r / 3), axis=(0, 2)),
+    ),
+    ("multiply", "cancel_in_sum"): (
+        lambda e, x, y, r, c, s, i, j: (s - x / y) * y,
+        lambda e, x, y, r, c, s, i, j: (x / y - c) * y,
+        lambda e, x, y, r, c, s, i, j: y * (2 * x + r / 3 * (x / y)),
+        lambda e, x, y, r, c, s, i, j: (-(x / y) - x / (2 * y)) * y,
+    ),
+    ("add", "crossed"): (
+        lambda e, x, y, r, c, s, i, j: (x - 1) * y + x * (1 - y),
+        lambda e, x, y, r, c, s, i, j: y * (x - 1.0) + (1 - y) * x,
+    ),
+    ("subtract", "crossed"): (lambda e, x, y, r, c, s, i, j: (1 - x) * y - x * (1 - y),),
+    ("add", "gathered_multiples"): (
+        lambda e, x, y, r, c, s, i, j: 3 * x + x,
+        lambda e, x, y, r, c, s, i, j: x / 4 + 2 * x,
+    ),
+    ("subtract", "gathered_multiples"): (
+        lambda e, x, y, r, c, s, i, j: -x - x,
+        lambda e, x, y, r, c, s, i, j: 5 * (x * y) - 2 * (x * y),
     ),
     ("add", "subtract_scaled"): (
         lambda e, x, y, r, c, s, i, j: x + -2 * y,

@@ -16,6 +16,7 @@ from samples_parts import parts
 from samples_scipy import scipy_operations
 from samples_shape import rearranged, without_slope
 from samples_special import special, steps
+from samples_windows import windows
 
 from tapeless.ir.indexing import SLOT, Slice
 from tapeless.ir.op import BY_NAME, Nondifferentiable, Op, Refused
@@ -249,13 +250,6 @@ TABLE: dict[str, list[Sample]] = (
             for m, n in ((5, 3), (2, 6), (4, 4))
             for mode in ("full", "same", "valid")
         ],
-        "convolution": [
-            Sample((numbers(2, 3, 5, 4), numbers(2, 3, 3, 2, seed=1))),
-            Sample(
-                (numbers(1, 2, 4, 5), numbers(3, 2, 2, 2, seed=1)), {"stride": (2, 3), "padding": ((1, 0), (2, 1))}, 1
-            ),
-            Sample((numbers(1, 4, 3, 4), numbers(2, 2, 2, 2, seed=1)), {"groups": 2, "spread": (2, 1)}, 1),
-        ],
         "sliding_window_view": [
             Sample((numbers(6),), {"window_shape": (3,), "axis": (0,)}),
             Sample((X,), {"window_shape": (2,), "axis": (1,)}),
@@ -411,6 +405,7 @@ TABLE: dict[str, list[Sample]] = (
     }
     | transforms(Sample, numbers, complexes, each)
     | parts(Sample, numbers, complexes)
+    | windows(Sample, numbers)
     | around_rules(Sample, numbers, complexes)
 )
 TABLE |= special(Sample, numbers, complexes, each)

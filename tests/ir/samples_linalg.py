@@ -54,6 +54,7 @@ def linear_algebra(Sample: Any, numbers: Make, complexes: Make, each: Make) -> d
             *(Sample((x,)) for x in (numbers(3, 3), numbers(2, 4), complexes(2, 2), numbers(0, 0), numbers(2, 3, 2))),
         ],
         "inv": several,
+        "inverse_of_lower": [Sample((np.tril(a),)) for (a,) in systems[:6]],
         "det": several,
         "slogdet": several,
         "solve": [
@@ -150,6 +151,12 @@ def linear_algebra(Sample: Any, numbers: Make, complexes: Make, each: Make) -> d
             Sample((numbers(2, 1, 3), numbers(4, 3))),
             Sample((complexes(3), numbers(3))),
             Sample((numbers(0, 3), numbers(3))),
+        ],
+        "vdot": [
+            Sample((numbers(3, seed=1), numbers(3, seed=2))),
+            Sample((numbers(2, 3), numbers(2, 3, seed=2))),
+            Sample((numbers(0, 2), numbers(0, 2))),
+            Sample((complexes(2, 3), complexes(2, 3, seed=2))),
         ],
         "vecdot": [
             Sample((numbers(3, seed=1), numbers(3, seed=2))),

@@ -188,7 +188,7 @@ def without_order(Sample: Any, numbers: Make, each: Make) -> dict[str, list[Any]
     f64 = DTYPES["f64"]
     return {
         **{f"{name}_reduce": bits for name in ("logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor")},
-        "argsort": each(x, axis=(0, 1, -1), kind=(None, "stable", "heapsort")),
+        "argsort": [*each(x, axis=(0, 1, -1), kind=(None, "stable", "heapsort")), Sample((x[0],), {"axis": -1})],
         "argpartition": each(x, kth=(1, (0, 1)), axis=(1, 0)),
         "searchsorted": [
             *(Sample((knots, x), {"side": side}) for side in ("left", "right")),

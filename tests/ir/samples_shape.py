@@ -19,6 +19,10 @@ def rearranged(sample: Any, numbers: Any, complexes: Any, each: Any) -> dict[str
     numbered = np.array([0, 2, 1, 0, 1, 2])
     positive = numbers(3, between=(0.5, 2.0), seed=2)
     return {
+        "take_columns": [sample((numbers(4, 3), np.array([1, 1, -1])))],
+        "in_columns": [sample((x,))],
+        "cross_columns": [sample((numbers(4, 3, seed=1), numbers(4, 3, seed=2)))],
+        "filled_columns": [sample((), {"value": 0, "shape": (4, 3), "dtype": np.dtype(float)})],
         "pad": [
             *(s for mode in ("edge", "reflect", "symmetric", "wrap") for s in each(x, **widths, mode=(mode,) * 4)),
             *each(x, pad_width=(((1, 0), (0, 2)),) * 3, constant_values=(1.5, (1, 2), ((0, 1), (2.5, 3)))),

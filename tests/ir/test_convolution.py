@@ -12,13 +12,14 @@ from samples import complexes, numbers
 
 from tapeless.ir.builder import Builder
 from tapeless.ir.check import check
+from tapeless.ir.convolution_kernels import convolution_of_small_images as kernel
 from tapeless.ir.grad import backward
-from tapeless.ir.kernels import convolution as kernel
-from tapeless.ir.kernels import last_write, others_product, overlap_add
+from tapeless.ir.kernels import last_write, others_product
 from tapeless.ir.op import BY_NAME
 from tapeless.ir.passes import optimize
 from tapeless.ir.program import Program
 from tapeless.ir.types import type_of
+from tapeless.ir.window_kernels import overlap_add
 
 conv2d = BY_NAME["convolution"]
 

@@ -23,6 +23,7 @@ from tapeless.ir.passes.custom import CUSTOM_RULES
 from tapeless.ir.passes.dead_code import eliminate_dead_code
 from tapeless.ir.passes.masks import MASK_RULES
 from tapeless.ir.passes.memory import MEMORY_RULES
+from tapeless.ir.passes.picking import PICKING_RULES
 from tapeless.ir.passes.simplify import simplify
 from tapeless.ir.program import Program
 from tapeless.ir.types import DTYPES, type_of
@@ -30,7 +31,7 @@ from tapeless.ir.types import DTYPES, type_of
 ALL_RULES = {(name, rule.__name__): rule for name, rules in RULES.items() for rule in rules}
 EXACT_RULES = {
     (name, rule.__name__)
-    for table in (EXACT, MASK_RULES, MEMORY_RULES, CUSTOM_RULES)
+    for table in (EXACT, MASK_RULES, MEMORY_RULES, PICKING_RULES, CUSTOM_RULES)
     for name, rules in table.items()
     for rule in rules
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.types import normalize_axis
+from ..lengths import places as places_of
 from ..trace import Trace
 from .arranging import moveaxis, reshape
 from .borrowed import borrow
@@ -26,7 +27,7 @@ def apply_along_axis(trace: Trace, func1d: Callable[..., Any], axis: Any, arr: A
     if 0 in lead:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
     rows = moveaxis(trace, x, axis, -1)
-    found = [as_tracer(trace, func1d(rows[place], *args, **kwargs)) for place in np.ndindex(lead)]
+    found = [as_tracer(trace, func1d(rows[place], *args, **kwargs)) for place in places_of(lead)]
     first = found[0]
     found = [f if f.dtype == first.dtype else f.astype(first.dtype) for f in found]
     joined = reshape(trace, stack(trace, found), (*lead, *first.shape))

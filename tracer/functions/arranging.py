@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import operator
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ...ir.dims import equals, whole
 from ...ir.op import BY_NAME
 from ...ir.ops.shape import filled
 from ...ir.types import broadcast_shapes, normalize_axes, normalize_axis
@@ -49,11 +50,11 @@ def reshape(
     wanted = shape if shape is not None else newshape
     if isinstance(wanted, ArrayTracer | np.ndarray):
         wanted = plain_numbers(trace, wanted, "the shape")
-    dims = [operator.index(n) for n in (wanted if isinstance(wanted, tuple | list) else (wanted,))]
+    dims = [whole(n) for n in (wanted if isinstance(wanted, tuple | list) else (wanted,))]
     if dims.count(-1) > 1:
         raise ValueError("can only specify one unknown dimension")
     if -1 in dims:
-        rest = int(np.prod([n for n in dims if n != -1]))
+        rest = math.prod(n for n in dims if n != -1)
         if rest == 0 or a.size % rest:
             raise ValueError(f"cannot reshape array of size {a.size} into shape {tuple(dims)}")
         dims[dims.index(-1)] = a.size // rest
@@ -149,7 +150,7 @@ def expand_dims(trace: Trace, a: Any, axis: Any) -> Any:
 @function(np.squeeze)
 def squeeze(trace: Trace, a: Any, axis: Any = None) -> Any:
     a = as_tracer(trace, a)
-    axes = tuple(i for i, n in enumerate(a.shape) if n == 1) if axis is None else normalize_axes(axis, a.ndim)
+    axes = tuple(i for i, n in enumerate(a.shape) if equals(n, 1)) if axis is None else normalize_axes(axis, a.ndim)
     return view(trace, a, "squeeze", axis=axes) if axes else strong(trace, a)
 
 

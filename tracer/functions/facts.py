@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ for _key, _fact in _FACTS.items():
 @function(np.size)
 def _size(trace: Trace, a: Any, axis: Any = None) -> int:
     shape = as_tracer(trace, a).shape
-    return int(np.prod(shape)) if axis is None else shape[normalize_axis(axis, len(shape))]
+    return math.prod(shape) if axis is None else shape[normalize_axis(axis, len(shape))]
 
 
 @function(np.result_type)

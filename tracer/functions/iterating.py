@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from ..array import ArrayTracer, Tracer, lift
 from ..errors import UnsupportedError, explain
 from ..interception import intercepts
+from ..lengths import places
 from ..place import Look
 from ..trace import Trace
 
@@ -18,7 +17,7 @@ from ..trace import Trace
 def _ndenumerate(trace: Trace, arr: Any) -> Any:
     if not isinstance(arr, ArrayTracer):
         return NotImplemented
-    return ((place, arr[place]) for place in np.ndindex(arr.shape))
+    return ((place, arr[place]) for place in places(arr.shape))
 
 
 @intercepts("numpy", "nditer")
@@ -66,4 +65,4 @@ def _elements(trace: Trace, x: ArrayTracer, writable: bool) -> _Elements:
             cell._place = Look(x._place, cell._value(), lambda: lift(trace, x[(*place, ...)]))
         return cell
 
-    return _Elements(element(place) for place in np.ndindex(x.shape))
+    return _Elements(element(place) for place in places(x.shape))

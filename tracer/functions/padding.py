@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.dims import equals
 from ...ir.ops import padding
 from ..array import wrap
 from ..creation import contains_tracer
@@ -159,7 +160,7 @@ def _reflected(trace: Trace, array: Any, widths: tuple[tuple[int, int], ...], wi
     """Twice the edge less the mirror image, again and again where the array is shorter than the padding."""
     for axis, (left, right) in enumerate(widths):
         n, skip = array.shape[axis], 0 if with_edge else 1
-        if n == 1:
+        if equals(n, 1):
             array = np.pad(array, [(left, right) if i == axis else (0, 0) for i in range(array.ndim)], mode="edge")
             continue
         while left or right:

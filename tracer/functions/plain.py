@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.dims import holds_symbols, whole
 from ...ir.op import BY_CALLABLE
 from ..array import Tracer, lift
 from ..creation import constant_value, contains_tracer
@@ -28,6 +29,8 @@ def plain_array(trace: Trace, given: Any, what: str) -> np.ndarray[Any, Any]:
 
 def plain_numbers(trace: Trace, given: Any, what: str) -> tuple[int, ...]:
     """Integers, of one or of several."""
+    if holds_symbols(tuple(given) if isinstance(given, list) else given):
+        return tuple(map(whole, given if isinstance(given, tuple | list) else (given,)))
     found = np.atleast_1d(plain_array(trace, given, what))
     if found.dtype.kind not in "iub" and found.size:
         raise TypeError(f"{what} must be integers, not {found.dtype}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.builder import Value
+from ...ir.dims import equals
 from ...ir.op import BY_CALLABLE, Nondifferentiable, Op
 from ...ir.ops import statistics
 from ...ir.ops.binning import add_reduceat
@@ -152,7 +153,7 @@ def _plain(trace: Trace, ufunc: np.ufunc, x: Value, axis: Any, keepdims: bool) -
             f"reduction operation {ufunc.__name__!r} is not reorderable, so at most one axis may be specified"
         )
     for along in axes:
-        if not x.shape[along]:
+        if equals(x.shape[along], 0):
             raise ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
         x = take_at(accumulate(x, ufunc=ufunc.__name__, axis=along), along, x.shape[along] - 1)
     return expand_dims(x, axis=axes) if keepdims and axes else x

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
+from ...ir.dims import whole
 from ...ir.op import Op
 from ...ir.ops import spacing
 from ..array import lift, wrap
@@ -16,7 +16,7 @@ from .registry import as_tracer, function
 
 
 def _between(trace: Trace, op: Op, start: Any, stop: Any, num: Any, endpoint: bool, dtype: Any, axis: int) -> Any:
-    count = operator.index(num)
+    count = whole(num)
     if count < 0:
         raise ValueError(f"Number of samples, {count}, must be non-negative.")
     ends = lift(trace, start), lift(trace, stop)
@@ -42,7 +42,7 @@ def linspace(
         made = (np.floor(made) if np.dtype(dtype).kind in "iu" else made).astype(dtype)
     if not retstep:
         return made
-    pieces = int(num) - 1 if endpoint else int(num)
+    pieces = whole(num) - 1 if endpoint else whole(num)
     return made, (as_tracer(trace, stop) - start) / pieces if pieces > 0 else np.nan
 
 

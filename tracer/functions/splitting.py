@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...ir.dims import Dim, at_most
 from ...ir.types import normalize_axis
 from ..trace import Trace
 from .arranging import moveaxis
@@ -46,6 +47,9 @@ def array_split(trace: Trace, ary: Any, indices_or_sections: Any, axis: int = 0)
     if sections <= 0:
         raise ValueError("number sections must be larger than 0.")
     size, extra = divmod(ary.shape[axis], sections)
+    if isinstance(size, Dim):
+        places = [i * size + at_most(i, extra) for i in range(sections + 1)]
+        return axis_slices(ary, axis, list(itertools.pairwise(places)))
     sizes = [size + 1] * extra + [size] * (sections - extra)
     return axis_slices(ary, axis, list(itertools.pairwise([0, *itertools.accumulate(sizes)])))
 

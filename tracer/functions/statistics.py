@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.builder import Value
+from ...ir.dims import equals
 from ...ir.op import Op
 from ...ir.ops import binning, quantiles, statistics
 from ...ir.ops.elementwise import astype, less
@@ -201,7 +202,7 @@ def _covariance(
                 factor = total - ddof
             else:
                 factor = total - ddof * sum_(weights * importance) / total
-        single = reshape(x, shape=(x.size,)) if x.shape[0] == 1 else x
+        single = reshape(x, shape=(x.size,)) if equals(x.shape[0], 1) else x
         return statistics.covariance(single, weights, factor)
 
     from ..dispatch import compose

@@ -1,0 +1,159 @@
+"""Loops over blocks of rows, as a `for` over slices."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..ir.program import Equation
+from ..ir.types import ArrayType
+from .names import legal
+from .source import Comment, Function, Item
+from .templates import expression
+
+if TYPE_CHECKING:
+    from .lower import Lowering
+
+_FUNCTIONS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
+
+
+def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) -> list[Item]:
+    """What is to be filled, then `for start in range(0, n, step):` and the body for one block of each array."""
+    from .loops import nested_lines
+
+    params = equation.params
+    body, whole, rows, step = params["body"], params["whole"], params["rows"], params["step"]
+    before: list[Item] = []
+    operands: list[str] = []
+    for operand, var in zip(equation.operands, body.inputs, strict=True):
+        value = outer.expression(operand)
+        if isinstance(value, ast.Name):
+            operands.append(value.id)
+            continue
+        operands.append(outer.allocator.take(var.name.removesuffix("_block") or "array", number - 1, number))
+        before.append(ast.Assign([ast.Name(operands[-1], ast.Store())], value))
+    results: list[str] = []
+    filled = outer.plan.filled.get(number, {})
+    for place, (out, output) in enumerate(zip(equation.outs, body.outputs, strict=True)):
+        until = max(outer.plan.last_use.get(out, number), number)
+        if place in filled:
+            results.append(operands[filled[place]])
+            outer.allocator.extend(results[-1], until)
+        else:
+            wish = out.name or output.name.removesuffix("_block") or ("array" if place < rows else "total")
+            results.append(outer.allocator.take(wish, number - 1, until))
+            before.append(_text(f"{results[-1]} = {_empty(out.type) if place < rows else _zero(out.type)}"))
+        outer.names[out] = results[-1]
+    start, index = (outer.allocator.take(wish, number - 1, number) for wish in ("start", "rows"))
+    given = dict(zip(body.inputs[:whole], operands, strict=False))
+    taken = {start, index, *operands, *outer.names.values(), *outer.reserved}
+    blocks: dict[str, str] = {}
+    for var, array in zip(body.inputs[whole:], operands[whole:], strict=True):
+        name = legal(var.name or f"{array}_block")
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        given[var] = name
+        blocks[name] = f"{array}[{index}]"
+    inner, lines = nested_lines(outer, body, given, body.inputs, home, taken - set(given.values()))
+    values = [inner.expression(output) for output in body.outputs]
+    for place, (name, value) in enumerate(zip(results, values, strict=True)):
+        later = values[place + 1 :]
+        if place < rows:
+            overwritten = given[body.inputs[filled[place]]] if place in filled else None
+            line = _where(value, lines, later, overwritten)
+            _put(lines, line, _written(value if line is None else _right(lines[line]), f"{name}[{index}]"))
+        else:
+            line = _where(value, lines, later)
+            block = value if line is None else _right(lines[line])
+            _put(lines, line, ast.AugAssign(ast.Name(name, ast.Store()), ast.Add(), block))
+    unit = "rows" if max(v.type.ndim for v in body.inputs[whole:]) > 1 else "elements"
+    why = Comment(f"in blocks of {step} {unit}, which stay in the cache")
+    header = f"for {start} in range(0, {params['length']}, {step}):"
+    first = _text(f"{index} = slice({start}, {start} + {step})")
+    return [*before, why, Function(header, [first, *_read(lines, blocks)])]
+
+
+def _text(line: str) -> ast.stmt:
+    return ast.parse(line).body[0]
+
+
+def _empty(type_: ArrayType) -> str:
+    dtype = "" if type_.dtype.name == "float64" else f", dtype=np.{type_.dtype.name}"
+    return f"np.empty({type_.shape[0] if type_.ndim == 1 else type_.shape}{dtype})"
+
+
+def _zero(type_: ArrayType) -> str:
+    if not type_.shape:
+        return "0.0"  # a Python number, which takes the dtype of what is added to it
+    return _empty(type_).replace("np.empty", "np.zeros")
+
+
+def _written(value: ast.expr, part: str) -> ast.stmt:
+    """`np.add(a, b, out=dx[rows])` where NumPy's function can write it there, else `dx[rows] = ...`."""
+    if isinstance(value, ast.BinOp) and type(value.op) in _FUNCTIONS:
+        call = expression(f"np.{_FUNCTIONS[type(value.op)]}({{0}}, {{1}}, out={part})", [value.left, value.right])
+        return ast.copy_location(ast.Expr(call), value)
+    if isinstance(value, ast.Call) and not value.keywords and isinstance(value.func, ast.Attribute):
+        if isinstance(getattr(np, value.func.attr, None), np.ufunc):
+            places = ", ".join(f"{{{i}}}" for i in range(len(value.args)))
+            return ast.Expr(expression(f"{ast.unparse(value.func)}({places}, out={part})", value.args))
+    target = ast.parse(f"{part} = 0").body[0]
+    assert isinstance(target, ast.Assign)
+    return ast.Assign(target.targets, value)
+
+
+def _right(line: Item) -> ast.expr:
+    assert isinstance(line, ast.Assign)
+    return line.value
+
+
+def _where(
+    value: ast.expr, lines: Sequence[Item], later: Sequence[ast.expr], overwritten: str | None = None
+) -> int | None:
+    """The line that computes a result which nothing else reads: it may as well deliver it.
+
+    `overwritten` is what must not be read after that line.
+    """
+    if not isinstance(value, ast.Name) or _names([*lines, *later])[value.id] != 1:
+        return None
+    for place, line in enumerate(lines):
+        target = line.targets[0] if isinstance(line, ast.Assign) else None
+        if isinstance(target, ast.Name) and target.id == value.id:
+            return None if overwritten and _names([*lines[place + 1 :], *later])[overwritten] else place
+    return None
+
+
+def _put(lines: list[Item], place: int | None, statement: ast.stmt) -> None:
+    if place is None:
+        lines.append(statement)
+    else:
+        lines[place] = statement
+
+
+def _names(trees: Sequence[Item | ast.expr]) -> Counter[str]:
+    """How often each name stands in the trees, to be read or assigned."""
+    found = [n.id for tree in trees if isinstance(tree, ast.AST) for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    return Counter(found)
+
+
+class _Parts(ast.NodeTransformer):
+    def __init__(self, parts: Mapping[str, str]) -> None:
+        self.parts = parts
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id not in self.parts:
+            return node
+        return ast.parse(self.parts[node.id], mode="eval").body
+
+
+def _read(lines: Sequence[Item], blocks: Mapping[str, str]) -> list[Item]:
+    """The lines with the blocks of the operands: those that are read once are written where they are read."""
+    uses = _names(lines)
+    parts = _Parts({name: text for name, text in blocks.items() if uses[name] == 1})
+    first = [_text(f"{name} = {text}") for name, text in blocks.items() if uses[name] > 1]
+    return [*first, *(parts.visit(line) if isinstance(line, ast.AST) else line for line in lines)]
