@@ -67,18 +67,36 @@ def is_symbolic() -> bool:
 
 def is_ours(frame: FrameType | None) -> bool:
     """Whether the compiler asks, be it through a library."""
-    while frame is not None:
+    while frame is not None and not _is_borrowed(frame):
         name = str(frame.f_globals.get("__name__", ""))
         if name.partition(".")[0] not in _LIBRARIES:
             return name.startswith(_PACKAGE)
         frame = frame.f_back
-    return True
+    return frame is None
+
+
+def _is_borrowed(frame: FrameType) -> bool:
+    """Whether it runs NumPy's own text on the user's behalf, whose globals are looked up in others."""
+    return type(frame.f_globals) is not dict
+
+
+def _users(frame: FrameType) -> FrameType:
+    """The user's own frame, where NumPy's text asks on behalf of it."""
+    found: FrameType | None = frame
+    while found is not None:
+        name = str(found.f_globals.get("__name__", ""))
+        known = _is_borrowed(found) or name.partition(".")[0] in _LIBRARIES or name.startswith(_PACKAGE)
+        if not known:
+            return found
+        found = found.f_back
+    return frame
 
 
 def assume(text: str, frame: FrameType, users: bool) -> None:
     """Record an assumption, with the line if it is the user's."""
     assumed = _ASSUMED.get()
     if assumed is not None and text not in assumed.found:
+        frame = _users(frame)
         place = (frame.f_code.co_filename, frame.f_lineno) if users else ()
         assumed.found[text] = Assumption(text, *place)
 

@@ -203,6 +203,15 @@ def test_assumptions_stand_in_the_header_and_at_the_door():
         compiled(np.ones(3))
 
 
+def steep(x):
+    return np.sum(np.gradient(x) ** 2)
+
+
+def test_what_numpy_asks_is_asked_by_the_line_that_calls_it():
+    for _ in range(2):  # what NumPy's text has looked up once, it knows
+        assert re.search(r"n >= 2 \(test_dims\.py:\d+\)", compile_module(steep, "f64[n]"))
+
+
 def loop(x):
     total = 0.0
     for i in range(x.shape[0]):

@@ -2,8 +2,9 @@
 
 In a page, a ```python block is run (with `file=name.py` it is also that file; a block of another language with a file
 is that alone); a block marked `output` after it shows what it printed. In a ```console block the lines after `$` are
-run, and the others are their output. A block marked `needs=package` is run in a test of its own, behind all the others of its page, if that package is installed. Write the
-shown outputs anew with: pytest tests/test_docs.py --update-goldens
+run, and the others are their output. A block marked `needs=package` is run in a test of its own, behind all the others
+of its page, if that package is installed. Write the shown outputs anew with:
+pytest tests/test_docs.py --update-goldens
 """
 
 import ast
