@@ -8,6 +8,7 @@ answers the same everywhere: a process number, a clock or a file does not.
 from __future__ import annotations
 
 import dis
+import gc
 import os
 import sys
 import types
@@ -66,6 +67,8 @@ class Executed:
         if not self._placed:
             self.reason = "a profiler is running, which takes the place from which the trace is watched"
             return
+        self._collects = gc.isenabled()
+        gc.disable()  # what a collection runs, finalizers and callbacks, is not the function's
         kinds = self._kinds
 
         def event(frame: types.FrameType, what: str, asked: Any) -> None:
@@ -78,6 +81,8 @@ class Executed:
     def __exit__(self, *error: object) -> None:
         if self._placed:
             sys.setprofile(None)
+            if self._collects:
+                gc.enable()
         own_package.reset(self._token)
 
     def _event(self, frame: types.FrameType, event: str, asked: Any, kind: int) -> None:

@@ -1,6 +1,8 @@
 """What a trace depends on: each change of it between processes is seen, and what cannot be compared is not kept."""
 
+import gc
 import importlib
+import os
 import shutil
 import sys
 import textwrap
@@ -208,6 +210,23 @@ def test_what_may_be_another_thing_elsewhere_is_not_kept(what, load, tmp_path, m
     assert not list((tmp_path).glob("cache/**/*.py"))
     if what != "a counter":
         np.testing.assert_equal(found, grad(module.f)(X))
+
+
+def test_what_the_garbage_collector_runs_is_not_the_functions(load, tmp_path):
+    def looking(phase, info):
+        os.getpid()
+
+    before = gc.get_threshold()
+    gc.callbacks.append(looking)
+    gc.set_threshold(1)
+    try:
+        _, traced, g = called(load("def f(x): return (x * x).sum()"), tmp_path)
+    finally:
+        gc.callbacks.remove(looking)
+        gc.set_threshold(*before)
+    assert traced
+    assert "not kept" not in g.explain()
+    assert gc.isenabled()
 
 
 def test_an_installed_package_is_read_like_the_users_own(tmp_path, monkeypatch):
