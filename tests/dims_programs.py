@@ -279,6 +279,11 @@ def squeezed(x):
     return np.sum(np.squeeze(x).sum(axis=0) ** 2)
 
 
+@program("f64[n], f64[m], f64[m]", "m != 1")
+def interpolated(x, xp, fp):
+    return np.sum(np.interp(x, np.cumsum(xp), fp) ** 2)
+
+
 @program("f64[n], f64[n, m]")
 def named_as_an_argument(m, x):
     return np.sum(m @ x) / (len(m) + 1)

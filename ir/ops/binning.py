@@ -9,6 +9,7 @@ import numpy as np
 
 from ..batching import Batch, as_rows
 from ..builder import Value
+from ..dims import equals
 from ..indexing import SLOT, Slice
 from ..op import NONDIFF, Masked, Refused, op
 from ..types import ArrayType
@@ -121,7 +122,7 @@ def _inside(x: Value, xp: Value) -> Value:
 
 def _interp_x(g: Value, y: Value, x: Value, xp: Value, fp: Value, *, left: Any, right: Any) -> Any:
     """The slope of the piece; beyond the ends the function is constant."""
-    if xp.size == 1:
+    if equals(xp.size, 1):
         return None
     return Masked(g * _piece(x, xp, fp)[2], _inside(x, xp))
 
@@ -144,7 +145,7 @@ def _given(g: Value, x: Value, xp: Value, left: Any, right: Any) -> Value:
 
 
 def _interp_xp(g: Value, y: Value, x: Value, xp: Value, fp: Value, *, left: Any, right: Any) -> Any:
-    if xp.size == 1:
+    if equals(xp.size, 1):
         return None
     piece, slope, low, high = _share(where(_inside(x, xp), g, 0), x, xp, fp)
     return _at_ends(zeros(xp), piece, -slope * low, -slope * high)
@@ -152,7 +153,7 @@ def _interp_xp(g: Value, y: Value, x: Value, xp: Value, fp: Value, *, left: Any,
 
 def _interp_fp(g: Value, y: Value, x: Value, xp: Value, fp: Value, *, left: Any, right: Any) -> Any:
     g = _given(g, x, xp, left, right)
-    if xp.size == 1:
+    if equals(xp.size, 1):
         return sum_(g)
     piece, _, low, high = _share(g, x, xp, fp)
     return _at_ends(zeros(fp), piece, low, high)
