@@ -30,6 +30,7 @@ from ..ir.passes.fresh_outputs import copy_shared_outputs
 from ..ir.passes.linear_order import sink_slopes
 from ..ir.passes.python_floats import python_floats
 from ..ir.passes.windows import shorten_windows
+from ..ir.passes.write_order import order_writes
 from ..ir.program import Origin, Program, Var
 from ..ir.types import ArrayType
 from ..tracer.errors import UnsupportedError, explain
@@ -186,6 +187,7 @@ def compile_request(
     early = len(recording.results) if parts.closure else 0
     debug = (request.debug or recording.trace.debug) is not None and not abstract
     ordered = sink_slopes(optimize(guarded_exactly(parts.adjoint) if exact else parts.adjoint), parts.slopes)
+    ordered = order_writes(ordered)
     target = target_named(request.target) if request.target else None
     fast = request.optimize == "fast" and not debug and target is None and not is_symbolic()
     if target is not None:

@@ -190,6 +190,7 @@ class Tracer(Likeness, Conversions, Operators):
         made = wrap(self._trace, value, contiguous=self.ndim > 0 or isinstance(self, CellTracer))
         if isinstance(made, ArrayTracer):
             made._note_owner()
+            made._name_buffer()
         return made
 
     def __copy__(self) -> Any:

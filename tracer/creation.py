@@ -176,6 +176,8 @@ def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, nd
         value = trace.emit(astype, value, dtype=value.dtype)
     ordered = like is None or order == "C" or value.ndim < 2
     result = wrap(trace, value, contiguous=True) if ordered else wrap(trace, value, like=like)
+    if isinstance(result, ArrayTracer):
+        result._name_buffer()
     if like is None and isinstance(result, ArrayTracer):
         result._note_owner()  # np.stack of arrays in Fortran's order would lie otherwise
     if ndmin > value.ndim:

@@ -33,22 +33,28 @@ PARTS = {"real": set_real, "imag": set_imag}  # of complex arrays: views that a 
 
 def write_complex_part(x: Value, part: str, value: Value) -> Value:
     """x with another real or imaginary part, under its own name."""
-    new: Value = PARTS[part](x, value)
-    old, made = x.atom, new.atom
-    if isinstance(old, Var) and isinstance(made, Var) and old.name and not made.named:
-        made.name, made.named = old.name, True
+    return _under_name(PARTS[part](x, value), "", x)
+
+
+def _under_name(new: Value, name: str, old: Value) -> Value:
+    """What was written, under the name of its buffer or of the value before."""
+    made = new.atom
+    name = name or (old.atom.name if isinstance(old.atom, Var) else "")
+    if isinstance(made, Var) and name and not made.named:
+        made.name, made.named = name, True
     return new
 
 
 class Root:
     """One buffer of its own."""
 
-    __slots__ = ("born", "contiguous", "first", "like", "value", "version")
+    __slots__ = ("born", "contiguous", "first", "like", "name", "value", "version")
 
     def __init__(self, value: Value, contiguous: bool = False, like: Place | None = None) -> None:
         self.value = value
         self.first = value  # what it was made with: that fixed its layout
         self.like = like  # the place whose layout it was made in
+        self.name = ""  # the user's, where it is not that of the value
         self.version = 0  # not written yet
         self.born = moment()
         self.contiguous: bool = contiguous or (
@@ -73,10 +79,7 @@ class Root:
     def write_part(self, emit: Emit, op: Op, item: Value, arrays: Sequence[Value], index: Index, **params: Any) -> None:
         """Write `item` at the index, by set_item or index_add."""
         new = emit(op, self.value, item, *arrays, index=index, **params)
-        old, made = self.value.atom, new.atom
-        if isinstance(old, Var) and isinstance(made, Var) and old.name and not made.named:
-            made.name, made.named = old.name, True
-        self.write(new)
+        self.write(_under_name(new, self.name, self.value))
 
 
 class View:

@@ -11,6 +11,7 @@ from ..ir.op import BY_CALLABLE, Op
 from ..ir.ops.elementwise import astype
 from .operators import InPlaceOperators
 from .place import Place, View, write_complex_part
+from .site import current_site
 from .trace import Trace
 
 
@@ -43,6 +44,11 @@ class Stored(InPlaceOperators):
         root = self._place.root
         if root.value.ndim > 1:
             self._home.owners.setdefault(root.value.atom, root)
+
+    def _name_buffer(self) -> None:
+        """A copy has the value of its original, under whose name it would be written to, and a name of its own."""
+        site = current_site()
+        self._place.root.name = site.name if site else ""
 
     def write_through(self, op: Op, item: Value, *arrays: Value, **params: Any) -> None:
         """Write into a part of it, with NumPy's cast to the dtype that is there."""
