@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ir.program import Equation
+from ..ir.program import Atom, Equation, Program
 from ..ir.types import ArrayType
-from .names import legal
+from .names import describe, legal
 from .source import Comment, Function, Item
 from .templates import expression
 
@@ -34,7 +34,8 @@ def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) ->
         if isinstance(value, ast.Name):
             operands.append(value.id)
             continue
-        operands.append(outer.allocator.take(var.name.removesuffix("_block") or "array", number - 1, number))
+        wish = var.name.removesuffix("_block") or outer.wish(outer.made(operand))
+        operands.append(outer.allocator.take(wish, number - 1, number))
         before.append(ast.Assign([ast.Name(operands[-1], ast.Store())], value))
     results: list[str] = []
     filled = outer.plan.filled.get(number, {})
@@ -44,7 +45,7 @@ def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) ->
             results.append(operands[filled[place]])
             outer.allocator.extend(results[-1], until)
         else:
-            wish = out.name or output.name.removesuffix("_block") or ("array" if place < rows else "total")
+            wish = out.name or output.name.removesuffix("_block") or ("total" if place >= rows else _kept(body, output))
             results.append(outer.allocator.take(wish, number - 1, until))
             before.append(_text(f"{results[-1]} = {_empty(out.type) if place < rows else _zero(out.type)}"))
         outer.names[out] = results[-1]
@@ -72,10 +73,19 @@ def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) ->
             block = value if line is None else _right(lines[line])
             _put(lines, line, ast.AugAssign(ast.Name(name, ast.Store()), ast.Add(), block))
     unit = "rows" if max(v.type.ndim for v in body.inputs[whole:]) > 1 else "elements"
-    why = Comment(f"in blocks of {step} {unit}, which stay in the cache")
-    header = f"for {start} in range(0, {params['length']}, {step}):"
+    size = f"in blocks of {step} {unit}, which stay" if step > 1 else f"one {unit[:-1]} at a time, which stays"
+    why = Comment(f"{size} in the cache")
+    header = f"for {start} in range({params['length']}):"
+    if step > 1:
+        header = f"for {start} in range(0, {params['length']}, {step}):"
     first = _text(f"{index} = slice({start}, {start} + {step})")
     return [*before, why, Function(header, [first, *_read(lines, blocks)])]
+
+
+def _kept(body: Program, output: Atom) -> str:
+    """The name of an array that nobody named: it keeps what the blocks compute for later."""
+    made = next(equation for equation in body.equations if output in equation.outs)
+    return f"kept_{describe(made, {}, lambda var: None)}"
 
 
 def _text(line: str) -> ast.stmt:

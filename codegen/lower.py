@@ -135,7 +135,7 @@ class Lowering:
         first = equation.operands[0]
         if number in self.plan.in_place:
             assert isinstance(first, Var)
-            made = self._made(first)
+            made = self.made(first)
             if equation.level > 0 and equation.out.name and made is not None and made.level < equation.level:
                 kept = ast.Name(self.names[first], ast.Load())  # a cotangent that begins as a value of the function
                 name = self._assign_name(number, equation, strictly_before=True)
@@ -162,11 +162,11 @@ class Lowering:
     def _own_part(self, equation: Equation) -> str:
         """The name of what is read from the very place that is written, if the value written is made from it."""
         value = equation.operands[-1]
-        made = self._made(value) if isinstance(value, Var) else None
+        made = self.made(value)
         if equation.op.name != "set_item" or len(equation.operands) != 2 or made is None or not made.op.elementwise:
             return ""
         for operand in made.operands:
-            part = self._made(operand) if isinstance(operand, Var) and operand in self.names else None
+            part = self.made(operand) if isinstance(operand, Var) and operand in self.names else None
             if part is None or part.op.name != "getitem" or made.out.type != part.out.type:
                 continue
             if part.operands == equation.operands[:1] and part.params["index"] == equation.params["index"]:
@@ -182,7 +182,7 @@ class Lowering:
     def _still_zero(self, atom: Atom, index: Index) -> bool:
         """Whether nothing has been written at the index of a buffer that began as zeros."""
         for _ in range(LONGEST_CHAIN):
-            made = self._made(atom) if isinstance(atom, Var) else None
+            made = self.made(atom)
             if made is None:
                 return False
             if made.op.name in ("filled", "filled_columns"):
@@ -232,11 +232,17 @@ class Lowering:
 
     def _assign_name(self, number: int, equation: Equation, strictly_before: bool = False) -> str:
         out = equation.out
-        wish = out.name or describe(equation, self.names, self._made)
         until = self._until(number, out)
+        wish = self.wish(equation)
         name = self.allocator.take(wish, number - 1 if strictly_before else number, until)
         self.names[out] = name
         return name
+
+    def wish(self, equation: Equation | None) -> str:
+        """The name that the result is to have: the user's, or what the operation says."""
+        if equation is None:
+            return "value"
+        return equation.out.name or describe(equation, self.names, self.made)
 
     def _several_names(self, number: int, equation: Equation) -> ast.expr:
         """`Q, R`: a name for each result that is read, `_` for the others (which is nobody's name: see `legal`)."""
@@ -248,8 +254,9 @@ class Lowering:
                 self.names[out] = names[-1]
         return ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())
 
-    def _made(self, var: Var) -> Equation | None:
-        number = self.definition.get(var)
+    def made(self, var: Atom) -> Equation | None:
+        """The equation that computes a value, but for arguments and numbers."""
+        number = self.definition.get(var) if isinstance(var, Var) else None
         return None if number is None else self.program.equations[number]
 
     def _until(self, number: int, out: Var) -> int:

@@ -53,6 +53,7 @@ _PLAIN = {
     "convolution": "convolved",
     "identity_matrix": "identity",
     "solve": "solved",
+    "inverse_of_lower": "inverse",
 }
 
 

@@ -89,6 +89,8 @@ class _Planner:
         """A new buffer that is only made to be written into has the name of what it becomes."""
         for equation in reversed(self.equations):
             first = equation.operands[0] if equation.operands else None
+            if equation.op.name == "index_add" and not equation.params["distinct"] and not equation.out.name:
+                equation.out.name = "summed"  # what nobody named
             if equation.op.update is not None and isinstance(first, Var) and equation.outs and equation.out.name:
                 if not first.name and first not in self.frozen:
                     first.name, first.named = equation.out.name, equation.out.named
