@@ -3,16 +3,19 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .ir.ops.effects import GuardMiss
-from .runtime.api import grad, stop_gradient, value_and_grad
-from .tracer.errors import (
-    GradientError,
-    LeakedTracerError,
-    NonFiniteError,
-    TapelessError,
-    TracingError,
-    UnsupportedError,
-)
+from .runtime.collector import collector_paused
+
+with collector_paused():  # what a hundred modules define stays
+    from .ir.ops.effects import GuardMiss
+    from .runtime.api import grad, stop_gradient, value_and_grad
+    from .tracer.errors import (
+        GradientError,
+        LeakedTracerError,
+        NonFiniteError,
+        TapelessError,
+        TracingError,
+        UnsupportedError,
+    )
 
 if TYPE_CHECKING:
     from .runtime.ahead import compile_module

@@ -41,6 +41,10 @@ class Counted(np.ndarray[Any, Any]):
     def copy(self, order: Any = "C") -> Any:
         return _counted(self.view(np.ndarray).copy(order))
 
+    def dot(self, other: Any, out: Any = None) -> Any:
+        _count_call("dot")
+        return _counted(self.view(np.ndarray).dot(_plain(other), _plain(out)))
+
     def astype(self, *args: Any, **keywords: Any) -> Any:
         return _counted(self.view(np.ndarray).astype(*args, **keywords))
 

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ir.program import Atom, Equation, Program
+from ..ir.describe import describe
+from ..ir.program import Atom, Equation, Program, Var
+from ..ir.trees import nodes
 from ..ir.types import ArrayType
-from .names import describe, legal
+from . import plan
+from .names import legal
 from .source import Comment, Function, Item
 from .templates import expression
 
 if TYPE_CHECKING:
     from .lower import Lowering
 
+SHORT = 8  # times smaller than a large array are those of a block that are not worth a line for each operation
 _FUNCTIONS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
 
 
@@ -29,8 +33,13 @@ def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) ->
     body, whole, rows, step = params["body"], params["whole"], params["rows"], params["step"]
     before: list[Item] = []
     operands: list[str] = []
-    for operand, var in zip(equation.operands, body.inputs, strict=True):
+    added = params["added"]
+    tables = equation.outs[len(equation.outs) - added :]
+    for place, (operand, var) in enumerate(zip(equation.operands, body.inputs, strict=True)):
         value = outer.expression(operand)
+        if place < added:
+            operands.append(_added_to(outer, number, operand, tables[place], value, before))
+            continue
         if isinstance(value, ast.Name):
             operands.append(value.id)
             continue
@@ -39,7 +48,7 @@ def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) ->
         before.append(ast.Assign([ast.Name(operands[-1], ast.Store())], value))
     results: list[str] = []
     filled = outer.plan.filled.get(number, {})
-    for place, (out, output) in enumerate(zip(equation.outs, body.outputs, strict=True)):
+    for place, (out, output) in enumerate(zip(equation.outs[: len(equation.outs) - added], body.outputs, strict=False)):
         until = max(outer.plan.last_use.get(out, number), number)
         if place in filled:
             results.append(operands[filled[place]])
@@ -60,10 +69,18 @@ def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) ->
         taken.add(name)
         given[var] = name
         blocks[name] = f"{array}[{index}]"
-    inner, lines = nested_lines(outer, body, given, body.inputs, home, taken - set(given.values()))
+    within = taken - set(given.values())
+    tables_of_body = body.inputs[:added]
+    parts = {}
+    for place, (output, name) in enumerate(zip(body.outputs[:rows], results, strict=False)):
+        parts[output] = f"{name}[{index}]", body.inputs[filled[place]] if place in filled else None
+    inner, lines = nested_lines(outer, body, given, body.inputs, home, within, tables_of_body,
+                                block=_large(body), parts=parts)  # fmt: skip
     values = [inner.expression(output) for output in body.outputs]
-    for place, (name, value) in enumerate(zip(results, values, strict=True)):
+    for place, (name, value) in enumerate(zip(results, values, strict=False)):
         later = values[place + 1 :]
+        if body.outputs[place] in inner.plan.placed:
+            continue
         if place < rows:
             overwritten = given[body.inputs[filled[place]]] if place in filled else None
             line = _where(value, lines, later, overwritten)
@@ -80,6 +97,19 @@ def lower_blocks(outer: Lowering, number: int, equation: Equation, home: str) ->
         header = f"for {start} in range(0, {params['length']}, {step}):"
     first = _text(f"{index} = slice({start}, {start} + {step})")
     return [*before, why, Function(header, [first, *_read(lines, blocks)])]
+
+
+def _added_to(outer: Lowering, number: int, operand: Atom, out: Var, value: ast.expr, before: list[Item]) -> str:
+    """The name of a table that the blocks add to: a copy, where the table itself is still read."""
+    until = max(outer.plan.last_use.get(out, number), number)
+    if isinstance(operand, Var) and number in outer.plan.consumed.get(operand, ()):
+        name = outer.names[operand]
+        outer.allocator.extend(name, until)
+    else:
+        name = outer.allocator.take(out.name or "summed", number - 1, until)
+        before.append(ast.Assign([ast.Name(name, ast.Store())], expression("{0}.copy()", [value])))
+    outer.names[out] = name
+    return name
 
 
 def _kept(body: Program, output: Atom) -> str:
@@ -122,6 +152,13 @@ def _right(line: Item) -> ast.expr:
     return line.value
 
 
+def _large(body: Program) -> int:
+    """Bytes from which an array of a block is worth being written over: half of those of the largest, if it is long."""
+    made = [out.type for e in body.equations if e.op.elementwise for out in e.outs]
+    largest = max((t.size * t.dtype.itemsize for t in made), default=0)
+    return max(largest // 2, plan.LARGE // SHORT, 1)
+
+
 def _where(
     value: ast.expr, lines: Sequence[Item], later: Sequence[ast.expr], overwritten: str | None = None
 ) -> int | None:
@@ -129,13 +166,14 @@ def _where(
 
     `overwritten` is what must not be read after that line.
     """
-    if not isinstance(value, ast.Name) or _names([*lines, *later])[value.id] != 1:
+    if not isinstance(value, ast.Name) or _names(later)[value.id]:
         return None
-    for place, line in enumerate(lines):
-        target = line.targets[0] if isinstance(line, ast.Assign) else None
-        if isinstance(target, ast.Name) and target.id == value.id:
-            return None if overwritten and _names([*lines[place + 1 :], *later])[overwritten] else place
-    return None
+    place = max((place for place, line in enumerate(lines) if _names([line])[value.id]), default=-1)
+    line = lines[place] if place >= 0 else None
+    target = line.targets[0] if isinstance(line, ast.Assign) else None
+    if not isinstance(target, ast.Name) or target.id != value.id:
+        return None
+    return None if overwritten and _names([*lines[place + 1 :], *later])[overwritten] else place
 
 
 def _put(lines: list[Item], place: int | None, statement: ast.stmt) -> None:
@@ -147,7 +185,7 @@ def _put(lines: list[Item], place: int | None, statement: ast.stmt) -> None:
 
 def _names(trees: Sequence[Item | ast.expr]) -> Counter[str]:
     """How often each name stands in the trees, to be read or assigned."""
-    found = [n.id for tree in trees if isinstance(tree, ast.AST) for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    found = [n.id for tree in trees if isinstance(tree, ast.AST) for n in nodes(tree) if isinstance(n, ast.Name)]
     return Counter(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..ir.aliasing import roots
 from ..ir.ops.batched_loops import UNKNOWN
@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 
 def lower_block(outer: Lowering, number: int, equation: Equation, home: str) -> list[Item]:
     """The lines of a structured operation; none for any other equation."""
+    if equation.op.name == "scan" and equation.params["listed"]:
+        from .rounds import Rounds
+
+        return Rounds(outer, number, equation, home).lines()
     if equation.op.name == "scan":
-        return _Loop(outer, number, equation, home).scan()
+        return Loop(outer, number, equation, home).scan()
     if equation.op.name == "while_loop":
-        return _Loop(outer, number, equation, home).while_loop()
+        return Loop(outer, number, equation, home).while_loop()
     if equation.op.name == "cond":
         return _cond(outer, number, equation, home)
     if equation.op.name == "blocks":
@@ -41,15 +45,15 @@ def lower_block(outer: Lowering, number: int, equation: Equation, home: str) -> 
     return []
 
 
-def _assign(name: str, value: ast.expr) -> ast.stmt:
+def assign(name: str, value: ast.expr) -> ast.stmt:
     return ast.Assign([ast.Name(name, ast.Store())], value)
 
 
-def _text(template: str) -> ast.stmt:
+def text(template: str) -> ast.stmt:
     return ast.parse(template).body[0]
 
 
-def _used(outer: Lowering, var: Var) -> bool:
+def is_read(outer: Lowering, var: Var) -> bool:
     return var in outer.plan.last_use
 
 
@@ -61,13 +65,15 @@ def nested_lines(
     home: str,
     extra: set[str],
     owned: Sequence[Var] = (),
+    **options: Any,
 ) -> tuple[Lowering, list[Item]]:
-    """The lines of a program inside a loop or branch, with names that disturb nothing outside."""
+    """The lines of a program inside a loop or branch, with names that disturb nothing outside; `options` are others of
+    `Lowering`."""
     from .lower import Lowering
 
     reserved = {name for name in outer.names.values() if name not in given.values()} | outer.reserved | extra
     inner = Lowering(program, given, reserved, constant=constant, owned=owned, functions=outer.functions,
-                     target=outer.target, reuse=outer.reuse)  # fmt: skip
+                     target=outer.target, reuse=outer.reuse, **options)  # fmt: skip
     forward, backward = inner.body(home)
     outer.helpers.update(inner.helpers)
     outer.imports.update(inner.imports)
@@ -75,18 +81,23 @@ def nested_lines(
     return inner, [*forward, *backward]
 
 
-def _rebind(names: Sequence[str], values: Sequence[ast.expr]) -> list[ast.stmt]:
+def rebind(names: Sequence[str], values: Sequence[ast.expr]) -> list[ast.stmt]:
     """The new carry under the names of the old one, all at once."""
     pairs = [(n, v) for n, v in zip(names, values, strict=True) if not (isinstance(v, ast.Name) and v.id == n)]
     if not pairs:
         return []
     if len(pairs) == 1:
-        return [_assign(*pairs[0])]
+        return [assign(*pairs[0])]
     target = ast.Tuple([ast.Name(n, ast.Store()) for n, _ in pairs], ast.Store())
     return [ast.Assign([target], ast.Tuple([v for _, v in pairs], ast.Load()))]
 
 
-class _Loop:
+def same_wish(name: str, wish: str) -> bool:
+    """Whether the name is the wish, or the wish with a number."""
+    return name == wish or (name.startswith(f"{wish}_") and name[len(wish) + 1 :].isdigit())
+
+
+class Loop:
     def __init__(self, outer: Lowering, number: int, equation: Equation, home: str) -> None:
         self.outer = outer
         self.number = number
@@ -97,24 +108,24 @@ class _Loop:
         for operand in equation.operands:
             self.operands.append(outer.expression(operand))
 
-    def _take(self, wish: str, until: int) -> str:
+    def take(self, wish: str, until: int) -> str:
         return self.outer.allocator.take(wish, self.number - 1, until)
 
-    def _until(self, var: Var) -> int:
+    def until(self, var: Var) -> int:
         return max(self.outer.plan.last_use.get(var, self.number), self.number)
 
-    def _constants(self, inputs: Sequence[Var], values: Sequence[ast.expr]) -> dict[Var, str]:
+    def constants(self, inputs: Sequence[Var], values: Sequence[ast.expr]) -> dict[Var, str]:
         """Names for what the body reads from outside; what is not a name yet gets one before the loop."""
         given = {}
         for var, value in zip(inputs, values, strict=True):
             if isinstance(value, ast.Name):
                 given[var] = value.id
             else:
-                given[var] = self._take(var.name or "constant", self.number)
-                self.before.append(_assign(given[var], value))
+                given[var] = self.take(var.name or "constant", self.number)
+                self.before.append(assign(given[var], value))
         return given
 
-    def _carry(
+    def carry(
         self, start: int, inputs: Sequence[Var], finals: Sequence[Var], sources: Sequence[Atom], made: Sequence[bool]
     ) -> list[str]:
         """Names for the carry, assigned before the loop; the name of what it starts from, if that is free then.
@@ -128,28 +139,29 @@ class _Loop:
             if isinstance(source, Literal) and made[place] and source.type.dtype.name in ("float64", "complex128"):
                 value = number_expression(source.value, weak=True)
             others = self.equation.operands[: start + place] + self.equation.operands[start + place + 1 :]
-            taken_over = isinstance(value, ast.Name) and value.id == wish and source not in others
+            taken_over = isinstance(value, ast.Name) and same_wish(value.id, wish) and source not in others
             dies = isinstance(source, Var) and self.outer.plan.last_use.get(source, -1) <= self.number
             if taken_over and dies and source not in self.outer.constant:
-                name = wish
-                self.outer.allocator.extend(name, self._until(final))
+                assert isinstance(value, ast.Name)
+                name = value.id
+                self.outer.allocator.extend(name, self.until(final))
             else:
-                name = self._take(wish, self._until(final))
-                self.before.append(_assign(name, value))
+                name = self.take(wish, self.until(final))
+                self.before.append(assign(name, value))
             self.outer.names[final] = name
             names.append(name)
         return names
 
     def _collector(self, var: Var, wish: str, type_: ArrayType, length: ast.expr, listed: bool) -> str:
         """A place for one value of each iteration, made before the loop."""
-        name = self._take(var.name or wish, self._until(var))
+        name = self.take(var.name or wish, self.until(var))
         self.outer.names[var] = name
         if listed:
-            self.before.append(_assign(name, expression("[None] * {0}", [length])))
+            self.before.append(assign(name, expression("[None] * {0}", [length])))
         else:
             suffix = "" if type_.dtype.name == "float64" else f", dtype=np.{type_.dtype.name}"
             shape = type_.shape[0] if len(type_.shape) == 1 else type_.shape
-            self.before.append(_text(f"{name} = np.empty({shape}{suffix})"))
+            self.before.append(text(f"{name} = np.empty({shape}{suffix})"))
         return name
 
     def scan(self) -> list[Item]:
@@ -158,30 +170,30 @@ class _Loop:
         outs = self.equation.outs
         count = len(body.outputs) - carry
         inputs = body.inputs
-        given = self._constants(inputs[:consts], self.operands[:consts])
+        given = self.constants(inputs[:consts], self.operands[:consts])
         source = self.equation.operands[consts : consts + carry]
-        plain = length > 0 and _begins_plain(body, inputs[consts : consts + carry])
+        plain = length > 0 and begins_plain(body, inputs[consts : consts + carry])
         made = [plain] * carry
-        names = self._carry(consts, inputs[consts : consts + carry], outs[:carry], source, made)
+        names = self.carry(consts, inputs[consts : consts + carry], outs[:carry], source, made)
         given.update(zip(inputs[consts : consts + carry], names, strict=True))
-        xs = self._constants(inputs[consts + carry :], self.operands[consts + carry :])
+        xs = self.constants(inputs[consts + carry :], self.operands[consts + carry :])
         slices = inputs[consts + carry :]
         unknown = length == UNKNOWN
         listed = unknown or (self.outer.target is not None and self.outer.target.lists)
         n = expression(f"len({xs[slices[0]]})", []) if unknown else ast.Constant(length)
-        index = self._take("i", self.number)
+        index = self.take("i", self.number)
         collected = [
             (self._collector(var, "results", var.type, n, listed), body.outputs[carry + j])
             for j, var in enumerate(outs[carry : carry + count])
-            if _used(self.outer, var)
+            if is_read(self.outer, var)
         ]
         kept = [
             (self._collector(var, f"kept_{name}", var.type, n, listed), name)
             for var, name in zip(outs[carry + count :], names, strict=True)
-            if _used(self.outer, var)
+            if is_read(self.outer, var)
         ]
         read = body.use_counts()
-        lines: list[Item] = [_text(f"{place}[{index}] = {name}") for place, name in kept]
+        lines: list[Item] = [text(f"{place}[{index}] = {name}") for place, name in kept]
         inner_names = {*names, index, *xs.values(), *self.outer.names.values(), *self.outer.reserved, *given.values()}
         for var in slices:
             if var not in read:
@@ -192,16 +204,16 @@ class _Loop:
             inner_names.add(name)
             whole = listed and not unknown and xs[var] not in self.outer.lists and var.type.shape
             place = f"{index}, ..." if whole else index
-            body, var, text = _converted(body, var, f"{xs[var]}[{place}]")
-            lines.append(_text(f"{name} = {text}"))
+            body, var, element = _converted(body, var, f"{xs[var]}[{place}]")
+            lines.append(text(f"{name} = {element}"))
             given[var] = name
         extra = inner_names | {place for place, _ in collected}
-        owned = self._owned_carries(body, consts, carry) if not (listed and kept) else []
+        owned = self.owned_carries(body, consts, carry) if not (listed and kept) else []
         extra -= set(given.values())
         inner, nested = nested_lines(self.outer, body, given, inputs[:consts], self.home, extra, owned)
         lines += nested
         lines += [_stored(place, index, inner.expression(output)) for place, output in collected]
-        lines += _rebind(names, [inner.expression(o) for o in body.outputs[:carry]])
+        lines += rebind(names, [inner.expression(o) for o in body.outputs[:carry]])
         index_read = bool(kept or collected) or any(var in read for var in slices)
         order = f"range({ast.unparse(n)})"
         if params["reverse"]:  # numba has no reversed()
@@ -220,10 +232,10 @@ class _Loop:
             if read_by_loops_alone(self.outer.program, var):
                 self.outer.lists.add(place)
             else:
-                lines.append(_text(f"{place} = xp.stack({place})"))
+                lines.append(text(f"{place} = xp.stack({place})"))
         return lines
 
-    def _owned_carries(self, body: Program, consts: int, carry: int) -> list[Var]:
+    def owned_carries(self, body: Program, consts: int, carry: int) -> list[Var]:
         """The carries that the body may overwrite: begun with a buffer nobody else reads, and handed on apart."""
         plan = self.outer.plan
         owner = roots(body)
@@ -243,17 +255,17 @@ class _Loop:
         test, body, tests, consts = params["test"], params["body"], params["tests"], params["consts"]
         count = len(body.outputs)
         outs = self.equation.outs
-        for_test = self._constants(test.inputs[:tests], self.operands[:tests])
-        given = self._constants(body.inputs[:consts], self.operands[tests : tests + consts])
+        for_test = self.constants(test.inputs[:tests], self.operands[:tests])
+        given = self.constants(body.inputs[:consts], self.operands[tests : tests + consts])
         source = self.equation.operands[tests + consts :]
         made = [False] * count  # no round at all may be run
-        names = self._carry(tests + consts, body.inputs[consts:], outs[:count], source, made)
+        names = self.carry(tests + consts, body.inputs[consts:], outs[:count], source, made)
         kept = []
         for var, name in zip(outs[count:], names, strict=True):
-            if _used(self.outer, var):
-                place = self._take(var.name or f"kept_{name}", self._until(var))
+            if is_read(self.outer, var):
+                place = self.take(var.name or f"kept_{name}", self.until(var))
                 self.outer.names[var] = place
-                self.before.append(_text(f"{place} = []"))
+                self.before.append(text(f"{place} = []"))
                 kept.append((place, name))
         for_test.update(zip(test.inputs[tests:], names, strict=True))
         given.update(zip(body.inputs[consts:], names, strict=True))
@@ -261,9 +273,9 @@ class _Loop:
         tester, test_lines = nested_lines(self.outer, test, for_test, test.inputs, self.home, extra)
         condition = tester.expression(test.outputs[0])
         inner, nested = nested_lines(self.outer, body, given, body.inputs[:consts], self.home, extra)
-        lines: list[Item] = [_text(f"{place}.append({name})") for place, name in kept]
+        lines: list[Item] = [text(f"{place}.append({name})") for place, name in kept]
         lines += nested
-        lines += _rebind(names, [inner.expression(o) for o in body.outputs])
+        lines += rebind(names, [inner.expression(o) for o in body.outputs])
         if not test_lines:
             header = f"while {ast.unparse(ast.fix_missing_locations(condition))}:"
             return [*self.before, Function(header, lines or [ast.Pass()])]
@@ -292,15 +304,23 @@ def read_by_loops_alone(program: Program, var: Var) -> bool:
     return var not in program.outputs
 
 
-def _begins_plain(body: Program, carried: Sequence[Var]) -> bool:
+def begins_plain(body: Program, carried: Sequence[Var]) -> bool:
     """Whether the carries may begin as Python's numbers: each round makes NumPy's of them, by operators alone."""
     numbers = {v for v in carried if not v.type.shape}
     for equation in body.equations:
         read = [o for o in equation.operands if o in numbers]
-        if read and equation.op.name not in ("add", "subtract", "multiply", "divide"):
+        if not read:
+            continue
+        if equation.op.name not in ("add", "subtract", "multiply", "divide"):
             return False
-        if read and all(isinstance(o, Literal) or o in numbers for o in equation.operands):
+        if all(isinstance(o, Literal) or o in numbers or o.type.weak for o in equation.operands):
+            if equation.op.name == "divide":  # by 0 Python raises
+                return False
             numbers.update(equation.outs)
+            continue
+        types = [replace(o.type, weak=True) if o in numbers else o.type for o in equation.operands]
+        if equation.op.infer(*types, **equation.params) != equation.out.type:  # float32 beside a float is float32
+            return False
     return not any(o in numbers or isinstance(o, Literal) for o in body.outputs)
 
 
@@ -311,20 +331,20 @@ def _stored(place: str, index: str, value: ast.expr) -> ast.stmt:
 
 def _cond(outer: Lowering, number: int, equation: Equation, home: str) -> list[Item]:
     """Both branches assign the same names."""
-    loop = _Loop(outer, number, equation, home)
+    loop = Loop(outer, number, equation, home)
     condition, operands = loop.operands[0], loop.operands[1:]
     branches = (equation.params["true"], equation.params["false"])
-    first = loop._constants(branches[0].inputs, operands)
+    first = loop.constants(branches[0].inputs, operands)
     given = [first, dict(zip(branches[1].inputs, first.values(), strict=True))]
     names = []
     for out in equation.outs:
-        name = loop._take(out.name or "chosen", loop._until(out))
+        name = loop.take(out.name or "chosen", loop.until(out))
         outer.names[out] = name
         names.append(name)
     blocks: list[Item] = []
     for branch, inputs, word in zip(branches, given, ("if", "else"), strict=True):
         inner, lines = nested_lines(outer, branch, inputs, branch.inputs, home, set(names))
-        lines += [_assign(name, inner.expression(o)) for name, o in zip(names, branch.outputs, strict=True)]
+        lines += [assign(name, inner.expression(o)) for name, o in zip(names, branch.outputs, strict=True)]
         header = f"if {ast.unparse(ast.fix_missing_locations(condition))}:" if word == "if" else "else:"
         blocks.append(Function(header, lines or [ast.Pass()]))
     return [*loop.before, *blocks]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ir.describe import describe
 from ..ir.dims import is_symbolic_number
 from ..ir.indexing import Index
 from ..ir.op import BY_NAME, Op
@@ -16,10 +17,11 @@ from ..ir.passes.memory import LONGEST_CHAIN, disjoint
 from ..ir.program import Atom, Equation, Literal, Origin, Program, Var
 from ..ir.types import type_of
 from .loops import lower_block
-from .names import Allocator, describe
+from .names import Allocator
 from .numbers import number_expression
 from .plan import END, Plan, plan
 from .positions import mark, mark_node
+from .small_arrays import as_float, quick_template
 from .source import Comment, Item
 from .target import Target
 from .templates import expression, statement
@@ -42,12 +44,17 @@ class Lowering:
         last: int | None = None,
         target: Target | None = None,
         reuse: bool = False,
+        block: int | None = None,
+        parts: Mapping[Var, tuple[str, Var | None]] | None = None,
     ) -> None:
         """`constant` are inputs that keep their names throughout, since the text is run again and again; `owned`
         are inputs whose buffers may be overwritten; `functions` are the names of what is called; `last` is
         the level of the backward part, by default the highest that there is; `target` is what the text is for
-        if not NumPy; with `reuse` large results are written into operands that are not needed any more."""
+        if not NumPy; with `reuse` large results are written into operands that are not needed any more; `block` are
+        the bytes that make a result large in the body of a loop over blocks, `parts` are the texts of the blocks that
+        its results go to, with the blocks of operands that they are written over."""
         self.program = program
+        self.parts = parts or {}
         self.target = target
         self.lists: set[str] = set()  # names of lists that a loop collected, for a target without writes
         self.functions = functions or {}
@@ -55,9 +62,12 @@ class Lowering:
         self.closure = closure
         self.constant = {*program.captures, *constant}  # whose names are not given to anything else
         self.reuse = reuse and target is None
-        self.plan: Plan = plan(program, closure, owned, last, self.reuse)
+        replaced = {output: old for output, (_, old) in self.parts.items()}
+        self.plan: Plan = plan(program, closure, owned, last, self.reuse, block, replaced)
         self.last = max((e.level for e in program.equations), default=0) if last is None else last
         self.names: dict[Var, str] = dict(given)
+        self.elements: dict[Atom, str] = {}  # of a list with a value for each round of a loop: what one is called
+        self.tuples: dict[Atom, tuple[int, int]] = {}  # of such lists that are one list of tuples: which, and the place
         self.helpers: dict[str, Callable[..., Any]] = {}
         self.imports: set[str] = set()
         self.guarded = False
@@ -111,7 +121,8 @@ class Lowering:
             self.allocator.hold(name, END)
 
     def _lines(self, number: int, equation: Equation) -> list[ast.stmt]:
-        self.imports.update(equation.op.imports)
+        if equation.op.imports:
+            self.imports.update(equation.op.imports)
         if equation.op.name == "guard":
             return [self._guard(equation)]
         if equation.op.effect:
@@ -124,7 +135,9 @@ class Lowering:
         if number in self.plan.in_place:
             return [self._accumulate(number, equation)]
         if number in self.plan.overwritten:
-            value = self._into_operand(equation, equation.operands[self.plan.overwritten[number]])
+            return [self._over_operand(number, equation, self.plan.overwritten[number])]
+        if number in self.plan.delivered:
+            return [self._into_part(number, equation, self.plan.delivered[number])]
         if number in self.plan.detached:
             value = expression("{0}.copy()", [value])
         name = self._assign_name(number, equation)
@@ -175,6 +188,8 @@ class Lowering:
 
     def _keep_helpers(self, op: Op, template: str) -> None:
         """Put the functions of ours that the text calls into the module."""
+        if not op.helpers:
+            return
         called = [h for h in op.helpers if f"{h.__name__}(" in template]
         called += [h for h in op.helpers if any(h.__name__ in c.__code__.co_names for c in called)]
         self.helpers.update((h.__name__, h) for h in called)
@@ -206,10 +221,9 @@ class Lowering:
         side = 1 if number in self.plan.swapped else 0
         target, other = equation.operands[side], equation.operands[1 - side]
         assert isinstance(target, Var)
-        right = self.expression(other)
-        operator = {"add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div()}
+        right = self.expression(as_float(other, equation) if self.reuse else other)
         name = self._inherit(target, equation.out)
-        augmented = ast.AugAssign(ast.Name(name, ast.Store()), operator[equation.op.name], right)
+        augmented = ast.AugAssign(ast.Name(name, ast.Store()), _OPERATORS[equation.op.name], right)
         written = _subtracted(augmented)
         if self.target and self.target.lists and isinstance(written, ast.AugAssign):
             # what is a number for NumPy may be a view of an array there
@@ -217,12 +231,29 @@ class Lowering:
             return ast.Assign([ast.Name(name, ast.Store())], value)
         return written
 
-    def _into_operand(self, equation: Equation, target: Atom) -> ast.expr:
-        """`np.add(dx, y, out=dx)`."""
-        operands = [self.expression(o) for o in equation.operands]
-        places = ", ".join(f"{{{i}}}" for i in range(len(operands)))
-        text = f"np.{equation.op.fun.__name__}({places}, out={{{len(operands)}}})"
-        return expression(text, [*operands, self.expression(target)])
+    def _over_operand(self, number: int, equation: Equation, place: int) -> ast.stmt:
+        """`y = np.add(x, z, out=x)`; if both have one name, `x += z` or `np.exp(x, out=x)`."""
+        target = equation.operands[place]
+        assert isinstance(target, Var)
+        atoms = self._plain(equation)
+        operands = [self.expression(o) for o in atoms]
+        buffer = self.names[target]
+        alike = equation.out.name == target.name or not (equation.out.name or target.named)
+        alike = alike or equation.out in self.plan.placed  # nobody reads it by a name of its own
+        name = self._inherit(target, equation.out) if alike else self._assign_name(number, equation)
+        operator = _OPERATORS.get(equation.op.name)
+        commutes = equation.op.name in ("add", "multiply")
+        if name == buffer and operator is not None and (place == 0 or commutes):
+            return _subtracted(ast.AugAssign(ast.Name(name, ast.Store()), operator, operands[1 - place]))
+        call = _with_out(equation, operands, buffer)
+        return ast.Expr(call) if name == buffer else ast.Assign([ast.Name(name, ast.Store())], call)
+
+    def _into_part(self, number: int, equation: Equation, result: Var) -> ast.stmt:
+        """`np.add(x, y, out=dx[rows])`, with a name if that is only a step on the way."""
+        call = _with_out(equation, [self.expression(o) for o in self._plain(equation)], self.parts[result][0])
+        if equation.out is result:
+            return ast.Expr(call)
+        return ast.Assign([ast.Name(self._assign_name(number, equation), ast.Store())], call)
 
     def _inherit(self, source: Var, out: Var) -> str:
         name = self.names[source]
@@ -286,11 +317,20 @@ class Lowering:
             return self._sign_moves(made.operands[0])
         return atom.type.dtype.kind in "fc"
 
-    def _value(self, equation: Equation) -> ast.expr:
-        self.imports.update(equation.op.imports)
+    def _plain(self, equation: Equation) -> list[Atom]:
+        """The operands, with numbers as a person writes them."""
         atoms = list(equation.operands)
-        for place in range(len(atoms)):  # one after the other: what is written for one decides what the next needs
-            atoms[place] = _plain_literal(equation, place, atoms)
+        for place, atom in enumerate(atoms):  # one after the other: what is written for one decides what the next needs
+            if type(atom) is Literal:
+                atoms[place] = _plain_literal(equation, place, atoms)
+            if self.reuse:
+                atoms[place] = as_float(atoms[place], equation)
+        return atoms
+
+    def _value(self, equation: Equation) -> ast.expr:
+        if equation.op.imports:
+            self.imports.update(equation.op.imports)
+        atoms = self._plain(equation)
         types = [atom.type for atom in atoms]
         operands = [self.expression(atom) for atom in atoms]
         if self.target:
@@ -301,11 +341,22 @@ class Lowering:
         if self.target:
             return expression(self.target.expression(equation.op, types, equation.params), operands)
         template = equation.op.template(types, dict(equation.params))
+        template = quick_template(template, equation, self.made) if self.reuse else template
         self._keep_helpers(equation.op, template)
         if types and types[0].weak:  # a Python number has no methods
             template = template.rpartition(" || ")[2]
             template = f"np.asarray({{0}}){template[3:]}" if template.startswith("{0}.") else template
         return expression(template, operands)
+
+
+def _with_out(equation: Equation, operands: Sequence[ast.expr], out: str) -> ast.expr:
+    """The call of NumPy's function that writes its result to a given place."""
+    function = equation.op.fun.__name__
+    exponent = equation.operands[-1]
+    if equation.op.name == "power" and isinstance(exponent, Literal) and exponent.value == 2:
+        function, operands = "square", operands[:1]
+    places = ", ".join(f"{{{i}}}" for i in range(len(operands)))
+    return expression(f"np.{function}({places}, out={out})", operands)
 
 
 def answer(origin: Origin, home: str) -> str:
@@ -396,4 +447,10 @@ def _plain_literal(equation: Equation, place: int, operands: Sequence[Atom]) -> 
     return literal
 
 
+_OPERATORS: dict[str, ast.operator] = {
+    "add": ast.Add(),
+    "subtract": ast.Sub(),
+    "multiply": ast.Mult(),
+    "divide": ast.Div(),
+}
 _WHOLE = {"add", "subtract", "multiply", "divide", "where"}

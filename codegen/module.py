@@ -27,6 +27,8 @@ from .source import WIDTH, Comment, Function, Item, Verbatim, print_items
 from .target import Target
 from .templates import expression
 
+_UNNAMED = {"i": "indices", "u": "indices", "b": "mask"}  # captured arrays that no variable holds, by kind
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -108,7 +110,8 @@ def generate(
         given[var] = _free(legal(var.name or "dy"), taken | module_names | set(given.values()))
     captures = []
     for var in program.captures:
-        given[var] = _free(legal(var.name or "captured"), taken | module_names | set(given.values()))
+        wish = var.name or _UNNAMED.get(var.type.dtype.kind, "table")
+        given[var] = _free(legal(wish), taken | module_names | set(given.values()))
         captures.append(given[var])
         if target and target.parameter:
             given[var] = _free(f"{captures[-1]}_", taken | module_names | set(given.values()) | set(captures))
@@ -140,16 +143,19 @@ def generate(
     if is_symbolic():
         items += _opening(lowering, arguments, reached, signature, [*forward, *checked, *backward], program)
     items += _checks(signature) + _apart(signature, captures)
-    if not located and not target:  # what watches the text, and other readers, know `np.sin`
+    converted = any(e.op.name == "python_number" for e in everywhere)
+    if converted and not located and not target:  # what watches the text, and other readers, know `np.sin`
         items += short_names([*forward, *backward], {*module_names, *others, *reserved})
     lowering.guarded = lowering.guarded or bool(signature.checks and not signature.alone)
     if signature.closure:
         items += _closure(program, signature, lowering, forward, [*checked, *backward], cotangent_names)
     else:
+        begun, ended = _together(program)
         if forward:
-            items += [Comment("forward"), *forward] if backward and not headings else forward
+            title = "forward and backward" if begun else "forward"
+            items += [Comment(title), *forward] if backward and not headings else forward
         if backward:
-            title = "forward and backward" if _together(program) else "backward"
+            title = "forward and backward" if ended else "backward"
             named = [] if headings else [*([Comment("")] if forward else []), Comment(title)]
             items += [*named, *backward]
         outputs = [lowering.expression(o) for o in program.outputs]
@@ -199,10 +205,14 @@ def _passed_on(signature: Signature, function: Function) -> list[Item]:
     return [behind, Comment(""), Comment(""), Function(function.header, [*_docstring(signature), call])]
 
 
-def _together(program: Program) -> bool:
-    """Whether a loop over blocks goes through steps of the function itself and of the backward pass."""
-    loops = [e for e in program.equations if e.op.name == "blocks" and e.level]
-    return any(inner.level < e.level for e in loops for inner in e.params["body"].equations)
+def _together(program: Program) -> tuple[bool, bool]:
+    """Whether a loop over blocks goes through steps of the function itself and of the backward pass: before the last
+    step of the function, and after it."""
+    highest = max((e.level for e in program.equations), default=0)
+    last = max((n for n, e in enumerate(program.equations) if e.level < highest), default=-1)
+    loops = [(n, e) for n, e in enumerate(program.equations) if e.op.name == "blocks" and e.level]
+    both = [n > last for n, e in loops if any(inner.level < e.level for inner in e.params["body"].equations)]
+    return False in both, True in both
 
 
 def _closure(

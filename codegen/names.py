@@ -6,102 +6,17 @@ import builtins
 import heapq
 import keyword
 import re
-from collections.abc import Callable
-
-from ..ir.program import Atom, Equation, Var
 
 RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "scipy", "GuardMiss"})
-LONGEST = 24
-
-_BINARY = {"add": "plus", "subtract": "minus", "multiply": "times", "divide": "over", "matmul": "at", "maximum": "max"}
-_PLAIN = {
-    "add": "total",
-    "subtract": "difference",
-    "multiply": "product",
-    "divide": "quotient",
-    "matmul": "product",
-    "negative": "negated",
-    "greater": "mask",
-    "greater_equal": "mask",
-    "less": "mask",
-    "less_equal": "mask",
-    "equal": "mask",
-    "not_equal": "mask",
-    "logical_not": "mask",
-    "where": "chosen",
-    "getitem": "part",
-    "index_add": "scattered",
-    "set_item": "written",
-    "arange": "rows",
-    "filled": "array",
-    "filled_columns": "array",
-    "take_columns": "part",
-    "cross_columns": "cross",
-    "full": "array",
-    "constant": "table",
-    "sliding_window_view": "windows",
-    "reshape": "reshaped",
-    "transpose": "transposed",
-    "expand_dims": "column",
-    "broadcast_to": "spread",
-    "concatenate": "joined",
-    "stack": "stacked",
-    "absolute": "size",
-    "power": "power",
-    "mask_places": "places",
-    "astype": "cast",
-    "convolution": "convolved",
-    "identity_matrix": "identity",
-    "solve": "solved",
-    "inverse_of_lower": "inverse",
-}
 
 
 def legal(name: str) -> str:
     """A name that may be assigned in generated code."""
-    cleaned = re.sub(r"\W", "_", name) or "value"
-    if cleaned[0].isdigit():
-        cleaned = f"_{cleaned}"
+    cleaned = name
+    if not (name.isascii() and name.isidentifier()):  # which almost every name is
+        cleaned = re.sub(r"\W", "_", name) or "value"
+        cleaned = f"_{cleaned}" if cleaned[0].isdigit() else cleaned
     return f"{cleaned}_" if cleaned in RESERVED else cleaned
-
-
-def describe(equation: Equation, known: dict[Var, str], made: Callable[[Var], Equation | None]) -> str:
-    """A speaking name for an unnamed value, from its operation and the names of its operands.
-
-    `made` gives the equation of an operand that is written inside the line and so has no name.
-    """
-    op = equation.op.name
-    if op == "python_number" and isinstance(equation.operands[0], Var):
-        converted = equation.operands[0]
-        inner = made(converted)  # float(np.exp(x)) is called as np.exp(x) would be
-        if converted in known or inner is not None:
-            return known[converted] if converted in known or inner is None else describe(inner, known, made)
-    names = [_operand_name(o, known, made) for o in equation.operands]
-    if op in _BINARY and len(names) == 2 and all(names):
-        wish = f"{names[0]}_{_BINARY[op]}_{names[1]}"
-        if len(wish) <= LONGEST:
-            return wish
-    word = _PLAIN.get(op, op.removeprefix("scipy_"))
-    if op in ("getitem",) and names and names[0] and all(isinstance(i, int) for i in equation.params["index"]):
-        wish = "_".join([names[0], *(str(i).replace("-", "m") for i in equation.params["index"])])
-        if len(wish) <= LONGEST:
-            return wish
-    if names and names[0] and len(names) == 1 and op not in ("reshape", "transpose", "expand_dims", "broadcast_to"):
-        wish = f"{word}_{names[0]}"
-        if len(wish) <= LONGEST:
-            return wish
-    return word
-
-
-def _operand_name(operand: Atom, known: dict[Var, str], made: Callable[[Var], Equation | None]) -> str:
-    if not isinstance(operand, Var):
-        return ""
-    if operand in known:
-        return known[operand]
-    equation = made(operand)
-    if equation is None or equation.op.name != "getitem":
-        return ""
-    return describe(equation, known, made)
 
 
 class Allocator:

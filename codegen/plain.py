@@ -1,4 +1,4 @@
-"""The most frequent statements as text: assignments of operators, calls, numbers and indices, as astor prints them.
+"""The most frequent statements as text: assignments, calls and returns of operators, numbers and indices, as by astor.
 
 A long program has thousands of these, and astor takes ten times as long for each; a test holds both to one text.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 
 _OPERATORS: dict[type[ast.operator], tuple[str, int]] = {
     ast.Add: (" + ", 10),
@@ -15,9 +16,20 @@ _OPERATORS: dict[type[ast.operator], tuple[str, int]] = {
     ast.Div: (" / ", 20),
     ast.MatMult: (" @ ", 20),
 }
+_COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Gt: " > ",
+    ast.GtE: " >= ",
+    ast.Lt: " < ",
+    ast.LtE: " <= ",
+    ast.Eq: " == ",
+    ast.NotEq: " != ",
+}
+_COMPARISON = 5
 _SIGN = 30
 _POWER = 40
 _ATOM = 50
+LONGEST_STRING = 16  # letters; astor may fold longer ones
+_PLAIN_STRING = re.compile(r"[-\w ,.>]*", re.ASCII)
 
 
 class _Other(Exception):
@@ -27,11 +39,20 @@ class _Other(Exception):
 def plain_text(statement: ast.stmt) -> str | None:
     """The statement on one line, or None if it has anything in it that is not plain."""
     try:
+        if isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple):
+            return f"return {_several(statement.value)}"
+        value = getattr(statement, "value", None)
+        if not isinstance(value, ast.expr) or isinstance(value, ast.Tuple):
+            return None
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            return f"{_place(statement.targets[0])} = {_text(statement.value, 0)}"
+            return f"{_place(statement.targets[0])} = {_text(value, 0)}"
         if isinstance(statement, ast.AugAssign) and type(statement.op) in _OPERATORS:
             operator = _OPERATORS[type(statement.op)][0].rstrip()
-            return f"{_place(statement.target)}{operator}= {_text(statement.value, 0)}"
+            return f"{_place(statement.target)}{operator}= {_text(value, 0)}"
+        if isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
+            return _text(value, 0)
+        if isinstance(statement, ast.Return):
+            return f"return {_text(value, 0)}"
     except _Other:
         pass
     return None
@@ -41,6 +62,13 @@ def _place(target: ast.expr) -> str:
     if isinstance(target, ast.Name | ast.Subscript):
         return _text(target, 0)
     raise _Other
+
+
+def _several(node: ast.Tuple) -> str:
+    """The elements of a tuple of more than one."""
+    if len(node.elts) < 2:
+        raise _Other
+    return ", ".join(_text(element, 0) for element in node.elts)
 
 
 def _text(node: ast.expr, context: int) -> str:
@@ -65,6 +93,14 @@ def _text(node: ast.expr, context: int) -> str:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         text = f"-{_text(node.operand, _SIGN)}"
         return text if context <= _SIGN else f"({text})"
+    if isinstance(node, ast.Tuple) and context == 0:
+        return f"({_text(node.elts[0], 0)},)" if len(node.elts) == 1 else f"({_several(node)})"
+    if isinstance(node, ast.List) and context == 0:
+        return f"[{', '.join(_text(element, 0) for element in node.elts)}]"
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARISONS:
+        left, right = _text(node.left, _COMPARISON + 1), _text(node.comparators[0], _COMPARISON + 1)
+        text = f"{left}{_COMPARISONS[type(node.ops[0])]}{right}"
+        return text if context <= _COMPARISON else f"({text})"
     raise _Other
 
 
@@ -80,6 +116,8 @@ def _operator(node: ast.BinOp, context: int) -> str:
 
 
 def _number(value: object, context: int) -> str:
+    if isinstance(value, str) and context == 0 and len(value) <= LONGEST_STRING and _PLAIN_STRING.fullmatch(value):
+        return repr(value)
     finite = value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     if context == _ATOM or not finite:
         raise _Other
@@ -94,7 +132,10 @@ def _index(node: ast.expr) -> str:
 
 def _bounds(node: ast.expr) -> str:
     if isinstance(node, ast.Slice):
-        if node.step is not None:
-            raise _Other
-        return f"{_text(node.lower, 0) if node.lower else ''}:{_text(node.upper, 0) if node.upper else ''}"
+        text = f"{_text(node.lower, 1) if node.lower else ''}:{_text(node.upper, 1) if node.upper else ''}"
+        return text if node.step is None else f"{text}:{_text(node.step, 1)}"
+    if isinstance(node, ast.Tuple):
+        raise _Other
+    if isinstance(node, ast.Constant) and node.value is ...:
+        return "..."
     return _text(node, 0)

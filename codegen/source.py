@@ -11,10 +11,6 @@ from typing import NamedTuple
 
 from .plain import plain_text
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # astor names node classes that 3.12 deprecates
-    import astor
-
 WIDTH = 110
 _WHOLE_IMAGINARY = re.compile(r"\b(\d+)\.0j\b")  # astor prints 1j as 1.0j
 
@@ -80,12 +76,14 @@ def _single(statement: ast.stmt) -> bool:
 
 def _astor(statement: ast.stmt) -> str | None:
     """astor breaks on some of the newest Pythons; ast.unparse takes over there."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # astor names node classes that 3.12 deprecates
+        import astor  # here, since a first gradient may well need none of it
+
+        try:
             printed: str = astor.to_source(statement, pretty_source="".join)
-    except Exception:  # whatever an old printer meets in a new tree
-        return None
+        except Exception:  # whatever an old printer meets in a new tree
+            return None
     return _WHOLE_IMAGINARY.sub(r"\1j", printed.rstrip("\n"))
 
 

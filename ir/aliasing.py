@@ -117,3 +117,35 @@ def read_only(program: Program, owned: Collection[Var] = ()) -> set[Var]:
             ):
                 found.add(out)
     return found
+
+
+def shared_by_rounds(loop: Equation) -> list[tuple[Var, Var]]:
+    """Results of a loop that may be the same array, or lists that may hold an operand or a result: (array, holder)."""
+    body: Program = loop.params["body"]
+    listed = bool(loop.params.get("listed"))
+    carry = loop.params["carry"] if loop.op.name == "scan" else len(body.outputs)
+    first = loop.params["consts"]
+    owner = roots(body)
+    handed = {v: v for v in owner}  # arrays that may be one, in the same round or from round to round
+
+    def same(v: Var) -> Var:
+        v = owner[v]
+        while handed[v] is not v:
+            v = owner[handed[v]]
+        return v
+
+    for k, output in enumerate(body.outputs[:carry]):
+        if isinstance(output, Var):
+            handed[same(body.inputs[first + k])] = same(output)
+    ends = [(out, same(o)) for out, o in zip(loop.outs, body.outputs) if isinstance(o, Var) and o.type.shape]
+    places = set(loop.outs[:carry])
+    finals = [(out, one) for out, one in ends if out in places]
+    found = [(v, holder) for v, one in finals for holder, other in finals if one is other and v is not holder]
+    if not listed:
+        return found
+    lists = [(out, one) for out, one in ends if out not in places]
+    kept = zip(loop.outs[len(body.outputs) :], body.inputs[first:])
+    lists += [(out, same(v)) for out, v in kept if v.type.shape]
+    given = zip(loop.operands, body.inputs, strict=True)
+    finals += [(o, same(v)) for o, v in given if isinstance(o, Var) and v.type.shape]
+    return found + [(v, holder) for v, one in finals for holder, other in lists if one is other]

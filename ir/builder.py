@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,6 +14,20 @@ from .program import Atom, Equation, Literal, Origin, Program, Var
 from .types import ArrayType, Shape, type_of
 
 Rule = Callable[..., "Value | None"]
+NUMBER = "a number"  # beside the names of operations, what makes a Literal
+
+
+def looks_into(*makers: str) -> Callable[[Rule], Rule]:
+    """Say of a rule that it answers only where an operand is made by one of these operations: else it is not asked.
+
+    Who wraps such a rule in another function hands its `makers` on.
+    """
+
+    def declared(rule: Rule) -> Rule:
+        rule.makers = frozenset(makers)  # type: ignore[attr-defined]
+        return rule
+
+    return declared
 
 
 def literal(value: Any) -> Literal:
@@ -141,6 +155,7 @@ class Builder:
         self.shared: set[Atom] = set()  # when a program is written again: what more than one of its steps reads
         self._numbers: dict[Any, tuple[Var, ...]] = {}
         self._rules = rules or {}
+        self._asked: dict[tuple[str, ...], Sequence[Rule]] = {}  # of the rules those that may answer, by the makers
         self._divided: set[Atom] | None = None  # in a reverse pass: what the function itself divides by
 
     def input(self, type_: ArrayType, name: str) -> Value:
@@ -159,7 +174,7 @@ class Builder:
             if operand.builder is not self:
                 raise ValueError("a value of another program was used")
             return operand
-        return Value(self, operand if isinstance(operand, Var | Literal) else literal(operand))
+        return Value(self, operand if type(operand) in (Var, Literal) else literal(operand))
 
     @contextmanager
     def at(self, origin: Origin | None, level: int) -> Iterator[None]:
@@ -207,10 +222,19 @@ class Builder:
             raise RemovedError(op.name)
         if self._divided is not None and op.name in ("divide", "power"):
             atoms = self._divided_as_numpy(op, atoms)
-        params = op.complete(params)
-        rules = self._rules.get(op.name)
-        if rules:
-            values = [Value(self, a) for a in atoms]
+        return self._write(op, atoms, op.complete(params), None)
+
+    def again(self, equation: Equation, atoms: tuple[Atom, ...]) -> Any:
+        """As `emit`, of an equation of another program: its own types hold for operands of the same types."""
+        return self._write(equation.op, atoms, equation.params, [out.type for out in equation.outs])
+
+    def _write(
+        self, op: Op, atoms: tuple[Atom, ...], params: Mapping[str, Any], types: Sequence[ArrayType] | None
+    ) -> Any:
+        """What the rules make of it, the value that it has already, or a new equation; `types` are its results'."""
+        if op.name in self._rules:
+            rules = self._rules_for(op.name, atoms)
+            values = [Value(self, a) for a in atoms] if rules else ()
             for rule in rules:
                 replaced = rule(self, *values, **params)
                 if replaced is not None:
@@ -221,8 +245,10 @@ class Builder:
             known = self._numbers.get(key)
             if known is not None:
                 return self._result(op, known)
-        inferred = op.infer(*[a.type for a in atoms], **params)
-        outs: tuple[Var, ...] = tuple(map(Var, inferred)) if isinstance(inferred, tuple) else (Var(inferred),)
+        if types is None:
+            inferred = op.infer(*[a.type for a in atoms], **params)
+            types = inferred if isinstance(inferred, tuple) else (inferred,)
+        outs = tuple(map(Var, types))
         equation = Equation(op, atoms, params, outs, self.origin, self.level)
         self.equations.append(equation)
         for out in outs:
@@ -230,6 +256,23 @@ class Builder:
         if key is not None:
             self._numbers[key] = outs
         return self._result(op, outs)
+
+    def _rules_for(self, name: str, atoms: tuple[Atom, ...]) -> Sequence[Rule]:
+        """The rules of an operation that may answer for operands that are made as these are."""
+        key = [name]
+        for atom in atoms:
+            if type(atom) is Literal:
+                key.append(NUMBER)
+            else:
+                made = self.definitions.get(atom)  # type: ignore[arg-type]
+                key.append(made.op.name if made is not None else "")
+        known = self._asked.get(tuple(key))
+        if known is None:
+            makers = key[1:]
+            rules = self._rules[name]
+            known = tuple(r for r in rules if not (m := getattr(r, "makers", None)) or not m.isdisjoint(makers))
+            self._asked[tuple(key)] = known
+        return known
 
     def _result(self, op: Op, outs: tuple[Var, ...]) -> Any:
         return Value(self, outs[0]) if len(outs) == 1 and not op.several else tuple(Value(self, out) for out in outs)
@@ -284,7 +327,9 @@ class Builder:
     def definition(self, value: Value, name: str | None = None) -> Equation | None:
         """The equation that made the value (if it is of the operation `name`), else None."""
         atom = value.atom
-        equation = self.definitions.get(atom) if isinstance(atom, Var) else None
+        if type(atom) is Literal:
+            return None
+        equation = self.definitions.get(atom)  # type: ignore[arg-type]
         return equation if equation is None or name is None or equation.op.name == name else None
 
     def program(self, name: str, outputs: Iterable[Value], origin: Origin | None = None) -> Program:

@@ -246,6 +246,18 @@ def squared_modulus(builder: Builder, equation: Equation) -> Match | None:
     return z, lambda g: 2 * g * conjugate(z)
 
 
+def diagonal_of_factor(builder: Builder, equation: Equation) -> Match | None:
+    """The diagonal of what scipy.linalg.cho_factor gave is that of the factor."""
+    from .ops.cholesky import factor_within
+    from .ops.linalg import diagonal_vjp
+
+    factor = factor_within(Value(builder, equation.operands[0]))
+    if factor is None or equation.params["offset"] != 0:
+        return None
+    y = Value(builder, equation.out)
+    return factor, lambda g: diagonal_vjp(g, y, factor, **equation.params)
+
+
 Composite = Callable[[Builder, Equation], Match | None]
 POINTWISE: tuple[Composite, ...] = (squared_modulus, log_sum_exp)  # their rules take a cotangent that merely broadcasts
 COMPOSITES: dict[str, tuple[Composite, ...]] = {
@@ -258,4 +270,5 @@ COMPOSITES: dict[str, tuple[Composite, ...]] = {
     "square": (squared_modulus,),
     "power": (squared_modulus,),
     "multiply": (squared_modulus,),
+    "diagonal": (diagonal_of_factor,),
 }

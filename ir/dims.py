@@ -38,6 +38,8 @@ def _compared(a: Any, relation: str, b: Any, frame: FrameType) -> Any:
         return Fraction.of(a)._answer(relation, b, frame)
     if type(b) not in (int, Dim):
         return NotImplemented
+    if type(b) is Dim and a.expression == b.expression:  # the most frequent question
+        return _RELATIONS[relation](0, 0)
     difference = poly.subtract(expression_of(a), expression_of(b))
     exact = poly.value_of(difference)
     if exact is not None:
@@ -54,12 +56,13 @@ def _compared(a: Any, relation: str, b: Any, frame: FrameType) -> Any:
 
 def _is_certain(difference: Expression, holding: str) -> bool:
     """Whether `difference holding 0` is so for all lengths."""
-    above, below = poly.nonnegative(difference), poly.nonnegative(poly.scale(difference, -1))
-    positive = above and any(not m for m, _ in difference)
-    negative = below and any(not m for m, _ in difference)
-    return {
-        ">=": above, "<=": below, ">": positive, "<": negative, "!=": positive or negative, "==": False,
-    }[holding]  # fmt: skip
+    if holding == "==":
+        return False
+    if "<" not in holding and poly.nonnegative(difference):
+        return holding == ">=" or any(not m for m, _ in difference)
+    if ">" not in holding and poly.nonnegative(poly.scale(difference, -1)):
+        return holding == "<=" or any(not m for m, _ in difference)
+    return False
 
 
 def expression_of(value: int) -> Expression:

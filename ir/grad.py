@@ -10,6 +10,7 @@ import numpy as np
 
 from .builder import Builder, Value
 from .composites import COMPOSITES, POINTWISE
+from .describe import describe
 from .dims import is_symbolic_number
 from .op import Masked, Nondifferentiable, Refused
 from .ops.elementwise import astype, bitwise_or, opposite, real, where
@@ -100,6 +101,7 @@ class _Reverse:
         self.wanted = set(wanted)
         self.level = builder.last_level() + 1 if level is None else level
         self.pending: dict[Var, Cotangent] = {}
+        self.described: set[Var] = set()  # cotangents that are called after what computes the unnamed primal
 
     def run(self, seeds: Sequence[tuple[Value, Value]], wanted: Sequence[Value]) -> list[Value | None]:
         for output, cotangent in seeds:
@@ -116,9 +118,10 @@ class _Reverse:
         return results
 
     def _transpose_all(self) -> None:
-        for equation in reversed(self.equations):
-            if any(out in self.pending for out in equation.outs) and not self.wanted.issuperset(equation.outs):
-                with self.builder.at(equation.origin, self.level):
+        with self.builder.at(None, self.level):
+            for equation in reversed(self.equations):
+                if not self.pending.keys().isdisjoint(equation.outs) and not self.wanted.issuperset(equation.outs):
+                    self.builder.origin = equation.origin
                     self._transpose(equation)
 
     def _transpose(self, equation: Equation) -> None:
@@ -271,11 +274,23 @@ class _Reverse:
 
     def _name(self, value: Value | None, of: Var | Literal) -> None:
         """A cotangent that was computed for this variable is called d<variable>."""
-        if value is None or not isinstance(value.atom, Var) or not isinstance(of, Var) or not of.name:
+        if value is None or not isinstance(value.atom, Var) or not isinstance(of, Var):
+            return
+        if value.atom.name and not (value.atom in self.described and of.name):
             return
         definition = self.builder.definition(value)
-        if not value.atom.name and definition is not None and definition.level == self.level:
-            value.atom.name, value.atom.named = self.called(of.name), of.named
+        if definition is not None and definition.level == self.level:
+            value.atom.name, value.atom.named = self.called(of.name or self._described(of)), of.named
+            if not of.name:
+                self.described.add(value.atom)
+
+    def _described(self, var: Var) -> str:
+        """What the text calls a value that nobody named."""
+        made = self.builder.definitions.get(var)
+        if made is None:
+            return ""
+        known = {o: o.name for o in made.operands if isinstance(o, Var) and o.name}
+        return describe(made, known, lambda operand: None)
 
 
 def spread(value: Value, target: ArrayType) -> Value:

@@ -140,7 +140,11 @@ def indexed_shape(shape: Shape, index: Index, array_types: Sequence[ArrayType]) 
 
 
 def _broadcast_index_shapes(shapes: list[Shape]) -> Shape:
+    known = [shape for shape in shapes if shape != (-1,)]
     try:
+        if shapes and len(known) < len(shapes):
+            others = broadcast_shapes(*known) if known else ()
+            return others if others and others[-1] != 1 else broadcast_shapes(others, (-1,))  # as many as it chooses
         return broadcast_shapes(*shapes) if shapes else ()
     except ValueError:
         raise IndexError(
@@ -159,13 +163,16 @@ def bounds_of(index: Index) -> list[int]:
     return bounds + [e for e in index if isinstance(e, int)]
 
 
+_INTEGERS, _BOOLEANS = (int, np.integer), (bool, np.bool_)
+
+
 def encode_entry(entry: Any) -> Any:
     """One static entry of an index (int, slice, None, Ellipsis) in its hashable form; TypeError for anything else."""
     if entry is None or entry is Ellipsis:
         return entry
     if isinstance(entry, slice):
         return Slice(*(None if b is None else whole(b) for b in (entry.start, entry.stop, entry.step)))
-    if isinstance(entry, int | np.integer) and not isinstance(entry, bool | np.bool_):
+    if isinstance(entry, _INTEGERS) and not isinstance(entry, _BOOLEANS):
         return whole(entry)
     raise TypeError(f"{entry!r} is not an index")
 

@@ -20,22 +20,47 @@ def others_product(x, axis=None):
 def add_rows(x, index, rows):
     """np.add.at(x, index, rows) for a table x: the same additions in the same order, so the same bits.
 
-    np.add.at is quick only where each place holds one number: narrow rows are added column by column, wide ones
-    number by number, as many at a time as a cache holds.
+    np.add.at is quick only where each place holds one number: few columns are added one by one, many number by
+    number, as many at a time as a cache holds. Two floats are one such number, a complex one.
     """
-    if not rows.size or not x.flags.c_contiguous or np.may_share_memory(x, rows):
+    few_columns = x.ndim == 2 and x.shape[1] <= 7
+    if not rows.size or not (few_columns or x.flags.c_contiguous) or np.may_share_memory(x, rows):
         return np.add.at(x, index, rows)
-    table, rows, index = x.reshape(len(x), -1), rows.reshape(index.size, -1), index.ravel().astype(np.intp)
-    width = table.shape[1]
-    if width <= 8:
+    table, rows, index = x.reshape(len(x), -1), rows.reshape(index.size, -1), index.ravel().astype(np.intp, copy=False)
+    pair, width = {np.dtype("f4"): "c8", np.dtype("f8"): "c16"}.get(x.dtype), table.shape[1]
+    if pair and width % 2 == 0 and x.flags.c_contiguous and (width > 7 or rows.flags.c_contiguous):
+        table, rows, width = table.view(pair), np.ascontiguousarray(rows).view(pair), width // 2
+    if width <= 7:
         for column in range(width):
             np.add.at(table[:, column], index, rows[:, column])
         return None
     table[:, 0][index]  # raises IndexError as np.add.at does
-    numbers, starts, columns, step = x.reshape(-1), index[:, None] * width, np.arange(width), 32768 // width + 1
+    numbers, starts, columns, step = table.reshape(-1), index[:, None] * width, np.arange(width), 16384 // width + 1
     for k in range(0, len(rows), step):
         np.add.at(numbers, (starts[k : k + step] + columns).ravel(), rows[k : k + step].ravel())
     return None
+
+
+def add_pairs(x, index, rows, places):
+    """add_rows(x, index, rows) for a table of floats: two are one complex number, the row i has its at places[i]."""
+    if x.dtype not in (np.float32, np.float64) or not x.flags.c_contiguous or np.may_share_memory(x, rows):
+        return np.add.at(x, index, rows)
+    pair = np.result_type(x, np.complex64)
+    return np.add.at(x.reshape(-1).view(pair), places.take(index, axis=0).ravel(), rows.ravel().view(pair))
+
+
+def at_numbers(ufunc, x, index, values):
+    """ufunc.at(x, index, values), number by number: with one index into one line of numbers it is quick."""
+    if not x.flags.c_contiguous or np.may_share_memory(x, values):
+        return ufunc.at(x, index, values)
+    whole = (
+        isinstance(index, tuple) and len(index) == x.ndim and all(isinstance(i, np.ndarray) and i.size for i in index)
+    )
+    if whole and all(i.min() >= 0 and i.max() < n for i, n in zip(index, x.shape)):
+        places = np.ravel_multi_index(index, x.shape)
+    else:
+        places = np.arange(x.size).reshape(x.shape)[index]
+    return ufunc.at(x.reshape(-1), places.ravel(), np.broadcast_to(values, places.shape).ravel())
 
 
 def last_write(shape, index):
@@ -57,6 +82,42 @@ def inverse_of_lower(factor):
     inverse[..., half:, half:] = second = inverse_of_lower(factor[..., half:, half:])
     np.matmul(second, factor[..., half:, :half] @ -first, out=inverse[..., half:, :half])
     return inverse
+
+
+def inverse_of_symmetric(matrix):
+    """The inverse of a symmetric matrix: by its Cholesky factor, in half of the time, if it is positive definite."""
+    try:
+        inverse = inverse_of_lower(np.linalg.cholesky(matrix))
+    except np.linalg.LinAlgError:
+        return np.linalg.inv(matrix)
+    return inverse.T @ inverse
+
+
+def add_to_diagonal(matrix, number):
+    """matrix += number * np.eye(n), to the bit but for the sign of zeros."""
+    if not np.isfinite(number):
+        matrix += number * 0.0  # which is nan, as the product with the zeros beside the diagonal
+    matrix.flat[:: len(matrix) + 1] += number
+
+
+def solve_lower(a, b):
+    """The x of a @ x = b for a lower triangular a: forward substitution in blocks, of which most are products."""
+    x, many = np.empty(b.shape, np.result_type(a, b)), b.size > 32 * len(b)
+    for i in range(0, len(a), 32):
+        block = slice(i, i + 32)
+        rest, corner = b[block] - a[block, :i] @ x[:i], a[block, block]
+        x[block] = np.linalg.inv(corner) @ rest if many else np.linalg.solve(corner, rest)
+    return x
+
+
+def solve_upper(a, b):
+    """The x of a @ x = b for an upper triangular a: back substitution in blocks, of which most are products."""
+    x, many = np.empty(b.shape, np.result_type(a, b)), b.size > 32 * len(b)
+    for i in reversed(range(0, len(a), 32)):
+        block = slice(i, i + 32)
+        rest, corner = b[block] - a[block, i + 32 :] @ x[i + 32 :], a[block, block]
+        x[block] = np.linalg.inv(corner) @ rest if many else np.linalg.solve(corner, rest)
+    return x
 
 
 def cross_columns(a, b):

@@ -65,6 +65,11 @@ class Equation:
     def out(self) -> Var:
         return self.outs[0]
 
+    @property
+    def holds_programs(self) -> bool:
+        """Whether a param is a program: a loop's body, a branch, what is called."""
+        return bool(self.params) and any(isinstance(value, Program) for value in self.params.values())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
@@ -87,7 +92,7 @@ class Program:
         counts: dict[Var, int] = {}
         for equation in self.equations:
             for operand in equation.operands:
-                if isinstance(operand, Var):
+                if type(operand) is Var:
                     counts[operand] = counts.get(operand, 0) + 1
         for output in self.outputs:
             if isinstance(output, Var):

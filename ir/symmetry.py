@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .builder import Builder, Value
 from .program import Equation, Literal, Var
+from .types import normalize_axes
 
 DEEPEST = 40  # operations that are looked through
 _COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "equal", "not_equal", "hypot", "logaddexp"}
@@ -63,7 +64,7 @@ def _of(parities: _Parities, made: Equation, ndim: int, left: int) -> int:
         return 1 if name in _COMMUTATIVE else -1 if name == "subtract" else 0
     signs = [parities.of(operand, ndim, left) for operand in operands]
     if 0 in signs:
-        return 0
+        return int(name in ("add", "subtract") and _adds_pairs(parities, made, ndim, left))
     if name in _EVEN or (name == "power" and _is_even(operands[1]) and signs[1] == 1):
         return 1
     if name in ("multiply", "divide"):
@@ -74,6 +75,31 @@ def _of(parities: _Parities, made: Equation, ndim: int, left: int) -> int:
         fixed = any(isinstance(o, Literal) or o.type.ndim < ndim for o in operands)
         return signs[0] if signs[0] == signs[1] and not (fixed and signs[0] == -1) else 0
     return int(all(sign == 1 for sign in signs))
+
+
+def _adds_pairs(parities: _Parities, made: Equation, ndim: int, left: int) -> bool:
+    """Whether a sum, as of x[:, None] - a + x, has for each term its transpose with the same sign."""
+    builder = parities.builder
+    waiting, alone = [(1, made.out)], list[tuple[int, Var | Literal]]()
+    while waiting and len(alone) < DEEPEST:
+        sign, term = waiting.pop()
+        inner = builder.definitions[term]
+        second = sign if inner.op.name == "add" else -sign
+        for signed, operand in zip((sign, second), inner.operands, strict=True):
+            deeper = builder.definitions.get(operand) if isinstance(operand, Var) else None
+            if operand.type.ndim > ndim or parities.of(operand, ndim, left) == 1:
+                continue
+            if deeper is not None and deeper.op.name in ("add", "subtract") and operand.type.ndim == ndim:
+                waiting.append((signed, deeper.out))
+            else:
+                alone.append((signed, operand))
+    while alone:
+        signed, one = alone.pop()
+        match = next((o for o in alone if o[0] == signed and _are_swapped(builder, one, o[1], ndim)), None)
+        if match is None:
+            return False
+        alone.remove(match)
+    return True
 
 
 def _is_even(atom: Var | Literal) -> bool:
@@ -106,17 +132,36 @@ def _is_gram(builder: Builder, a: Var | Literal, b: Var | Literal) -> bool:
 
 def _are_swapped(builder: Builder, a: Var | Literal, b: Var | Literal, ndim: int) -> bool:
     """Whether one broadcasts along the first dimension as the other does along the second: x[:, None] and x[None]."""
-    places: dict[int, Var | Literal] = {}
+    places: dict[int, object] = {}
     for atom in (a, b):
         if isinstance(atom, Literal):
             return False
         made = builder.definitions.get(atom)
         if made is not None and made.op.name == "transpose" and made.operands[0] in (a, b):
             return atom.type.ndim == ndim and made.params["axes"] == (1, 0, *range(2, ndim))
-        if made is not None and made.op.name == "expand_dims" and atom.type.ndim == ndim:
-            axis = made.params["axis"]
-            if axis in ((0,), (1,)):
-                places[axis[0]] = made.operands[0]
-        elif atom.type.ndim == ndim - 1:
-            places[0] = atom
-    return len(places) == 2 and places[0] is places[1]
+        place, entries = _entries(builder, atom, ndim)
+        places[place] = entries
+    return {0, 1} == places.keys() and places[0] == places[1]
+
+
+def _entries(builder: Builder, atom: Var, ndim: int) -> tuple[int, object]:
+    """Along which of the first two dimensions a value broadcasts, -1 if that is not known, and what it is of."""
+    made = builder.definitions.get(atom)
+    if atom.type.ndim == ndim - 1:
+        if made is not None and made.op.name in ("sum", "mean"):
+            return 0, (made.op.name, made.operands[0], normalize_axes(made.params["axis"], made.operands[0].type.ndim))
+        return 0, atom
+    if made is None or atom.type.ndim != ndim:
+        return -1, atom
+    name, operand = made.op.name, made.operands[0] if made.operands else atom
+    if name == "expand_dims" and made.params["axis"] in ((0,), (1,)) and isinstance(operand, Var):
+        return made.params["axis"][0], _entries(builder, operand, ndim)[1]
+    if name == "reshape" and ndim == 2 and operand.type.ndim == 1 and isinstance(operand, Var):
+        return int(atom.type.shape[1] == 1), _entries(builder, operand, ndim)[1]
+    if name == "transpose" and ndim == 2 and 1 in atom.type.shape and isinstance(operand, Var):
+        place, entries = _entries(builder, operand, ndim)
+        return (1 - place if place >= 0 else -1), entries
+    if name in ("sum", "mean") and made.params["keepdims"] and ndim == 2:
+        axes = normalize_axes(made.params["axis"], 2)
+        return (1 if axes == (1,) else -1), (name, operand, axes)
+    return -1, atom

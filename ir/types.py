@@ -46,7 +46,9 @@ class ArrayType:
 
     def __str__(self) -> str:
         if self.weak:
-            return _PYTHON_NAME[self.dtype.kind]
+            name = _PYTHON_NAME[self.dtype.kind]
+            lengths = ", ".join(map(str, self.shape))
+            return f"{name}[{lengths}]" if self.shape else name  # a list with one for each round
         name = dtype_name(self.dtype)
         if not self.shape:
             return "bool[()]" if name == "bool" else name  # `bool` alone is Python's
@@ -68,6 +70,12 @@ class ArrayType:
     def with_shape(self, shape: Sequence[int]) -> ArrayType:
         """The strong type with this dtype and another shape."""
         return ArrayType(tuple(shape), self.dtype)
+
+    def like(self, shape: Shape, dtype: np.dtype[Any], weak: bool = False) -> ArrayType:
+        """The type of this shape and dtype: this very type if it is the one, as it mostly is for an operand."""
+        if self.dtype is dtype and self.weak is weak and self.shape == shape:
+            return self
+        return ArrayType(shape, dtype, weak)
 
     def strong(self) -> ArrayType:
         return ArrayType(self.shape, self.dtype) if self.weak else self
@@ -122,7 +130,7 @@ def parse_type(text: str, unknown: bool = False, symbols: Symbols | None = None)
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """NumPy's broadcasting; ValueError names the shapes that do not go together."""
     first = shapes[0]
-    if all(shape == first for shape in shapes):
+    if shapes.count(first) == len(shapes):
         return first
     result = [1] * max(map(len, shapes))
     for shape in shapes:

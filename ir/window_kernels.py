@@ -16,6 +16,15 @@ def reduce_few(ufunc, x, axis, keepdims=False):
     return np.expand_dims(x, axis) if keepdims else x
 
 
+def spread_over_few(x, shape, axis):
+    """An array of that shape with x in each entry along `axis`, of a few elements each."""
+    out = np.empty(shape, x.dtype)
+    entries = np.moveaxis(out, axis, range(len(axis)))
+    for i in np.ndindex(*entries.shape[: len(axis)]):
+        entries[i] = x
+    return out
+
+
 def kept(x, mask):
     """np.where(mask, x, 0) of floats, as the product of their bits with 0 or 1.
 
@@ -23,6 +32,17 @@ def kept(x, mask):
     that takes ten times as long. A product of the floats themselves would give nan for inf and nan.
     """
     return (x.view(f"i{x.itemsize}") * mask).view(x.dtype)
+
+
+def chosen(mask, a, b):
+    """np.where(mask, a, b) of floats, on their bits as integers, which wrap around: b + (a - b) * mask exactly."""
+    if not (a.dtype.isnative and b.dtype.isnative):
+        return np.where(mask, a, b)  # their bytes stand in another order
+    whole = f"i{a.itemsize}"
+    bits = a.view(whole) - b.view(whole)
+    bits *= mask
+    bits += b.view(whole)
+    return bits.view(a.dtype)
 
 
 def share_among_extremes(g, y, x, axis):

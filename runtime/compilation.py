@@ -24,14 +24,27 @@ from ..ir.passes import optimize
 from ..ir.passes.blocks import run_in_blocks
 from ..ir.passes.columns import keep_columns
 from ..ir.passes.contractions import contract_sums
+from ..ir.passes.convolutions import write_convolutions
 from ..ir.passes.dead_code import guarded_exactly
+from ..ir.passes.diagonals import write_diagonals
 from ..ir.passes.empty_lengths import divide_by_no_zero
+from ..ir.passes.few_elements import take_apart
 from ..ir.passes.fresh_outputs import copy_shared_outputs
+from ..ir.passes.gathering import gather_products
+from ..ir.passes.hoisting import hoist
+from ..ir.passes.joining import join_columns
+from ..ir.passes.large_arrays import cheaper_on_large_arrays
+from ..ir.passes.large_products import multiply_large
 from ..ir.passes.linear_order import sink_slopes
+from ..ir.passes.pairs import add_in_pairs
+from ..ir.passes.planes import keep_planes
 from ..ir.passes.python_floats import python_floats
+from ..ir.passes.rolling import roll
+from ..ir.passes.small_arrays import quicker_on_small_arrays
+from ..ir.passes.systems import solve_by_structure
 from ..ir.passes.windows import shorten_windows
 from ..ir.passes.write_order import order_writes
-from ..ir.program import Origin, Program, Var
+from ..ir.program import Atom, Equation, Origin, Program, Var
 from ..ir.types import ArrayType
 from ..tracer.errors import UnsupportedError, explain
 from ..tracer.function import Recording, record, write_back
@@ -39,6 +52,7 @@ from ..tracer.site import called_at
 from ..tracer.state import Snapshot
 from ..tracer.structure import Structure
 from .binding import Parameters, give_defaults, parameters_text
+from .collector import collector_paused
 from .held import arrays_within, containers_within, parameter_types, static_checks
 from .interop import check_form, target_named, with_namespace, written_for
 from .loading import load
@@ -159,6 +173,7 @@ def _named(value: Value, after: Value) -> Value:
     return value
 
 
+@collector_paused()
 def compile_request(
     request: Request,
     parameters: Parameters,
@@ -183,6 +198,10 @@ def compile_request(
     for argument in recording.arguments:
         check_keys(argument.structure, argument.name)
     check_keys(recording.result_structure, "the result")
+    if not (request.target or is_symbolic() or request.debug or recording.trace.debug) and request.optimize == "fast":
+        take_few_elements_apart(recording)
+    if not (request.target or is_symbolic() or request.debug or recording.trace.debug):
+        roll_loops(recording)
     parts = _program_of(request.kind)(request, recording, wanted)
     early = len(recording.results) if parts.closure else 0
     debug = (request.debug or recording.trace.debug) is not None and not abstract
@@ -190,16 +209,24 @@ def compile_request(
     ordered = order_writes(ordered)
     target = target_named(request.target) if request.target else None
     fast = request.optimize == "fast" and not debug and target is None and not is_symbolic()
+    if fast:
+        ordered = gather_products(ordered)
     if target is not None:
         check_form(target, recording, parts.closure is not None)
         ordered = written_for(target, ordered)
     else:
         if fast:
-            ordered = run_in_blocks(shorten_windows(ordered), parts.last if parts.closure else None)
+            ordered = solve_by_structure(multiply_large(ordered))
+            ordered = cheaper_on_large_arrays(write_convolutions(shorten_windows(ordered)))
+            ordered = keep_planes(write_diagonals(ordered, parts.closure is not None))
+            ordered = add_in_pairs(run_in_blocks(join_columns(ordered), parts.last if parts.closure else None))
         ordered = contract_sums(ordered, large=fast)
         if request.optimize == "fast" and not debug:
             ordered = keep_columns(ordered)
+        if fast:
+            ordered = quicker_on_small_arrays(ordered)
         ordered = python_floats(ordered)
+        ordered = hoist(ordered) if fast else ordered
     if is_symbolic():
         ordered = divide_by_no_zero(ordered)
     last = 1 if parts.last is None else parts.last
@@ -233,6 +260,35 @@ def compile_request(
         guards,
         recording.around,
     )
+
+
+def take_few_elements_apart(recording: Recording) -> None:
+    """Compute with the numbers of tiny arrays, before any derivative is taken."""
+    builder = recording.trace.builder
+    if builder.last_level():
+        return
+    kept = [*recording.results, *(root.value for root in recording.trace.roots.values())]
+    live = {value.atom for value in kept if isinstance(value.atom, Var)}
+    instead: dict[Atom, Atom] = {}
+
+    def apart(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
+        written, found = take_apart(equations, live)
+        instead.update(found)
+        return written
+
+    builder.rewrite(0, apart)
+    recording.results = [Value(builder, instead.get(r.atom, r.atom)) for r in recording.results]
+
+
+def roll_loops(recording: Recording) -> None:
+    """Write loops that Python ran while the function was traced as loops, before any derivative is taken."""
+    builder = recording.trace.builder
+    if builder.last_level():
+        return
+    kept = [*recording.results, *(value for argument in recording.arguments for value in argument.values)]
+    kept += [root.value for root in recording.trace.roots.values()]
+    live = {value.atom for value in kept if isinstance(value.atom, Var)}
+    builder.rewrite(0, lambda equations: roll(equations, live))
 
 
 @dataclass(frozen=True, slots=True)

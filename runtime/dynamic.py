@@ -107,7 +107,7 @@ def form_of(seen: Sequence[Sizes], eager: bool) -> Form | None:
     return Form(tuple(places)) if 0 < len(known) <= len(WITNESSES[0][0]) else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Version:
     """A text for all sizes of a form."""
 
@@ -123,7 +123,7 @@ class Version:
             return False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Kind:
     seen: list[Sizes] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)

@@ -16,10 +16,12 @@ from ..tracer.function import AbstractLeaf
 from ..tracer.state import Snapshot
 from ..tracer.structure import flatten
 from .binding import Parameters
+from .entrance import Entrance, closed, entrance
 
 if TYPE_CHECKING:
     from .compilation import Stages
 
+MOST_ENTRANCES = 4  # that are written for one path: its calls may differ in keywords
 _SHOWN = 4  # paths of which it is told why a call missed them
 
 
@@ -34,7 +36,7 @@ class Miss(NamedTuple):
         return str(self.guard.origin or "")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Path:
     """One compiled way through the function, right while the state around it is as it was."""
 
@@ -45,6 +47,8 @@ class Path:
     missed: dict[str, int] = field(default_factory=dict)  # calls that did not pass a guard, by its line
     restored: bool = False  # from disk: of its stages there are only the source and the guards
     general: bool = False  # for many lengths, which are symbols in its stages
+    enter: Entrance = closed  # for calls like one that the path has served
+    entrances: int = 0  # that were written so far
 
     def serves(self, parameters: Parameters) -> bool:
         """Whether the state is as it was and the guards pass for these arguments; nothing else is computed."""
@@ -64,6 +68,13 @@ class Path:
                 except GuardMiss:
                     return Miss(equation, _number(steps.read(equation.operands[0])))
         return None
+
+    def open_to(self, args: tuple[Any, ...], kwargs: dict[str, Any], again: bool) -> None:
+        """Have an entrance for calls like this one; `again`, since the one that is there has refused it."""
+        if self.writes or self.general or self.entrances == MOST_ENTRANCES or (self.entrances and not again):
+            return
+        self.entrances += 1
+        self.enter = entrance(args, kwargs, self.state, self.stages.function)
 
     def count(self, line: str) -> None:
         """Remember that a call did not pass the guard of a line."""
@@ -98,8 +109,9 @@ def locate(error: Exception, stages: Stages, parameters: Parameters) -> None:
         try:
             steps.take(equation)
         except Exception as same:
-            if type(same) is type(error) and equation.origin is not None:
-                error.add_note(place(equation.origin))
+            inner = vars(same).get("equation", equation) if equation.params.get("listed") else equation
+            if type(same) is type(error) and inner.origin is not None:
+                error.add_note(place(inner.origin))
             return
 
 

@@ -18,7 +18,9 @@ from ..tracer.site import called_at
 from ..tracer.trace import ACTIVE
 from .asking import a_function, frozen
 from .binding import Parameters, bind, call_key, raw_key, signature_of
+from .collector import collector_paused
 from .dynamic import Dynamic, Versions, check_dynamic
+from .entrance import REFUSED, closed
 from .explanation import Path, Traced, explanation, locate, traced
 from .overlap import check_overlap, written
 from .request import OPTIMIZATIONS, Request
@@ -31,15 +33,17 @@ if TYPE_CHECKING:
 
 Q = ParamSpec("Q")
 
+active = ACTIVE.get
 MAXIMUM = 128  # kinds of call that are kept
 MAXIMUM_PATHS = 32  # paths through branches that are kept for one kind of call
 
 
 def compile_request(*args: Any, **options: Any) -> Stages:
     """As in compilation.py, which is loaded when the first function is compiled: it takes as long as all the rest."""
-    from .compilation import compile_request
+    with collector_paused():
+        from .compilation import compile_request
 
-    return compile_request(*args, **options)
+        return compile_request(*args, **options)
 
 
 class CacheInfo(NamedTuple):
@@ -71,31 +75,50 @@ class GradientFunction(Wrapping, Generic[P, R]):
     # ------------------------------------------------------------------------------------------------- calling
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if ACTIVE.get() is None:
-            paths = self._calls.get(raw_key(args, kwargs))
-            if paths is not None:
-                for path in paths:
-                    if path.state.holds():
-                        if path.writes:
-                            try:
-                                check_overlap(path.writes, self._bind(args, kwargs), path.stages.captured)
-                            except TracingError:
-                                break  # unless its guards say that another path is meant
-                        try:
-                            result = path.stages.function(*args, **kwargs)
-                        except GuardMiss as miss:
-                            path.count(str(miss))
-                            continue
-                        except Exception as error:
-                            if path.general:
-                                return self._first_call(args, kwargs, tried=True, special=True)
-                            self._locate(error, path, self._bind(args, kwargs))
-                            raise
-                        self._last = path
-                        self._hits += 1
-                        return result
-            return self._first_call(args, kwargs, tried=paths is not None)
-        return self._first_call(args, kwargs)
+        if active() is not None:
+            return self._first_call(args, kwargs)
+        path = self._last
+        if path is None:
+            return self._first_call(args, kwargs)
+        try:
+            result: R = path.enter(args, kwargs)
+        except GuardMiss as miss:
+            path.count(str(miss))
+            return self._searched(args, kwargs, missed=path)
+        except Exception as error:
+            self._locate(error, path, self._bind(args, kwargs))
+            raise
+        if result is REFUSED:
+            return self._searched(args, kwargs)
+        self._hits += 1
+        return result
+
+    def _searched(self, args: tuple[Any, ...], kwargs: dict[str, Any], missed: Path | None = None) -> Any:
+        """A call by one of the paths for its kind, other than `missed`, or by a new one."""
+        paths = self._calls.get(raw_key(args, kwargs))
+        for path in paths or ():
+            if path is missed or not path.state.holds():
+                continue
+            if path.writes:
+                try:
+                    check_overlap(path.writes, self._bind(args, kwargs), path.stages.captured)
+                except TracingError:
+                    break  # unless its guards say that another path is meant
+            path.open_to(args, kwargs, again=path is self._last)
+            try:
+                result = path.stages.function(*args, **kwargs)
+            except GuardMiss as miss:
+                path.count(str(miss))
+                continue
+            except Exception as error:
+                if path.general:
+                    return self._first_call(args, kwargs, tried=True, special=True)
+                self._locate(error, path, self._bind(args, kwargs))
+                raise
+            self._last = path
+            self._hits += 1
+            return result
+        return self._first_call(args, kwargs, tried=paths is not None)
 
     def _first_call(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], tried: bool = False, special: bool = False
@@ -132,7 +155,7 @@ class GradientFunction(Wrapping, Generic[P, R]):
         with self._lock:
             stages = compile_request(self._request, parameters, self._signature, exact=True)
             path.stages, path.state, path.writes = stages, stages.around, written(stages.optimized)
-            path.restored = False
+            path.restored, path.enter = False, closed
         return stages.function
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Parameters:

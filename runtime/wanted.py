@@ -66,7 +66,7 @@ def _by_number(number: int, parameters: Parameters) -> tuple[int, str]:
     return flat[number]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Target:
     """One argument to differentiate: its leaves in the trace and the shape that the gradient is returned in."""
 
@@ -136,7 +136,7 @@ def a_noun(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Outcome:
     """What a function returned: the results to be differentiated, and with has_aux what came along."""
 

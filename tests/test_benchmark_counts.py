@@ -40,13 +40,13 @@ def test_what_is_counted() -> None:
 
 @pytest.mark.parametrize("name", ["heat", "lstm"])
 def test_counts_of_a_step_are_those_of_every_step(name: str) -> None:
-    """Few steps of a loop tell what many cost."""
+    """Few steps of a loop tell what many cost: they are one loop in the text, too."""
     import tapeless
 
     work = WORKLOADS[name]
     gradient = tapeless.value_and_grad(work.function, argnums=tuple(range(work.count)))
     made = []
-    for steps in (4, 6, 8):
+    for steps in (9, 10, 20):
         arguments = work.arguments(np.random.default_rng(0), **{**work.small, "steps": steps})
         made.append(equations(gradient.lower(*arguments).optimized))
-    assert made[2] - made[1] == made[1] - made[0] > 0
+    assert made[0] == made[1] == made[2] > 0

@@ -44,14 +44,14 @@ CASES: list[tuple[Callable[..., Any], tuple[int, ...], tuple[int, ...], str]] = 
     (rows, (600, 3), (600,), "np.einsum('ij,ij->i'"),
     (rows, (3, 4), (3,), "np.vecdot"),
     (columns, (100, 40), (40,), "np.einsum('ij,ij->j'"),
-    (columns, (5, 2), (2,), "np.sum"),
+    (columns, (5, 2), (2,), ".sum(axis=0)"),
     (whole, (100, 40), (), "np.vdot"),
-    (whole, (7,), (), " @ "),
+    (whole, (7,), (), ".dot("),
     (planes, (20, 30, 9), (30,), "np.einsum('ijk,ijk->j'"),
     (shifted, (2000, 3), (3,), "np.einsum('ij->j', "),
     (shifted, (2000, 30), (30,), ".sum(axis=0)"),
     (rows, (0, 4), (0,), "np.vecdot"),
-    (columns, (0, 4), (4,), "np.sum"),
+    (columns, (0, 4), (4,), ".sum(axis=0)"),
     (whole, (0, 4), (), "np.vdot"),
 ]
 
@@ -83,7 +83,7 @@ def test_half_precision_and_mixed_dtypes_are_added_up_as_before() -> None:
     x, s = rng.normal(size=(100, 40)).astype("f2"), rng.normal(size=40).astype("f2")
     gradient = grad(columns, argnums=1)
     assert gradient(x, s).dtype == np.float16
-    assert "np.sum" in backward_of(gradient)
+    assert "* x).sum(axis=0)" in backward_of(gradient)
     mixed = grad(columns, argnums=1)
     assert mixed(x.astype("f4"), s.astype("f8")).dtype == np.float64
 
@@ -137,7 +137,7 @@ def test_scores_of_attention_are_multiplied_once() -> None:
         weights = weights / weights.sum(axis=1, keepdims=True)
         return np.sum((weights @ v) ** 3)
 
-    arguments = tuple(rng.normal(size=(3, 80, 7)))
+    arguments = tuple(rng.normal(size=(3, 120, 7)))
     gradient = grad(attention, argnums=(0, 1, 2))
     gradient(*arguments)
     text = backward_of(gradient)
@@ -154,7 +154,7 @@ def test_rows_are_added_up_before_they_are_multiplied() -> None:
     m, x, w = rng.normal(size=(3, 4)), rng.normal(size=(50, 4)), rng.normal(size=(3, 4, 4))
     gradient = grad(moved)
     gradient(m, x, w)
-    assert "sum((x - m[:, None]) @ w, axis=1" in backward_of(gradient)
+    assert "((x - m[:, None]) @ w).sum(axis=1" in backward_of(gradient)
     check_grads(moved, (m, x, w), order=2)
 
 

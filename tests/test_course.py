@@ -46,11 +46,11 @@ def test_squared_norm_of_a_product() -> None:
         return np.sum(q**2)
 
     (dw, dx), source = agrees(f, W, X)
-    assert re.search(r"^ +dq = 2 \* q$", source, re.MULTILINE)
+    assert re.search(r"^ +dq = 2\.0 \* q$", source, re.MULTILINE)
     close(dw, np.outer([0.44, 0.52], X))
     close(dx, W.T @ [0.44, 0.52])
-    assert "np.outer(dq, x)" in source
-    assert "w.T @ dq" in source or "dq @ w" in source
+    assert "dq[:, None] * x" in source
+    assert "dq.dot(w)" in source
 
 
 # ----------------------------------------------------------------------------------------------- elementwise gates
@@ -213,8 +213,8 @@ def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     if len(left) == len(right) == 2:
         close(da, weights @ b.T)
         close(db, a.T @ weights)
-        assert "@ b.T" in source
-        assert "a.T @" in source
+        assert ".dot(b.T)" in source
+        assert "a.T.dot(" in source
     if left == (5, 2, 3) == (*right[:1], 2, 3):
         close(da, weights @ b.swapaxes(1, 2))
         close(db, a.swapaxes(1, 2) @ weights)

@@ -391,13 +391,13 @@ def test_the_text_is_what_a_person_would_write():
     body = gradient.source.partition('"""\n    #')[2]
     lines = [line.strip() for line in body.splitlines() if "#" not in line]
     assert lines[1:] == [
-        "x = x * 2",
+        "x = x * 2.0",
         "y = np.log1p(np.exp(x))",
-        "value = np.sum(y ** 3)",
+        "value = (y ** 3).sum()",
         "",
-        "dy = 3 * y ** 2",
-        "sigmoid = 1 / (1 + np.exp(-x))",
-        "dx = 2 * (dy * sigmoid)",
+        "dy = 3.0 * y ** 2",
+        "sigmoid = 1.0 / (1.0 + np.exp(-x))",
+        "dx = 2.0 * (dy * sigmoid)",
         "return value, dx",
     ]
 

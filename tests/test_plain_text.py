@@ -10,7 +10,8 @@ from tapeless.codegen.plain import plain_text
 from tapeless.codegen.source import _astor, _same
 
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow)
-NUMBERS = (0, 1, 2, 0.5, 1e-05, 1e20, 123456789012345.0, 10**400, True, None)
+NUMBERS = (0, 1, 2, 0.5, 1e-05, 1e20, 123456789012345.0, 10**400, True, None, "ij,ij->j", "a 'b'", "\\", "", "x" * 80)
+COMPARISONS = (ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq, ast.Is)
 
 
 class Trees:
@@ -53,8 +54,9 @@ class Trees:
 
     def rare(self, depth: int) -> ast.expr:
         inner = self.expression(depth)
-        compared = ast.Compare(inner, [ast.Gt()], [self.expression(depth)])
-        return self.random.choice([compared, ast.UnaryOp(ast.Not(), inner), ast.Tuple([inner, inner], ast.Load())])
+        compared = ast.Compare(inner, [self.random.choice(COMPARISONS)()], [self.expression(depth)])
+        several = self.random.choice([ast.Tuple, ast.List])([inner] * self.random.randrange(4), ast.Load())
+        return self.random.choice([compared, ast.UnaryOp(ast.Not(), inner), several])
 
     def index(self, depth: int) -> ast.expr:
         count = self.random.randrange(4)
@@ -64,7 +66,7 @@ class Trees:
 
     def bounds(self, depth: int) -> ast.expr:
         if self.random.random() < 0.6:
-            return self.expression(depth)
+            return self.expression(depth) if self.random.random() < 0.9 else ast.Constant(...)
         lower, upper, step = (self.expression(depth) if self.random.random() < p else None for p in (0.5, 0.5, 0.1))
         return ast.Slice(lower, upper, step)
 
@@ -73,7 +75,16 @@ class Trees:
         if self.random.random() < 0.3:
             target = ast.Subscript(ast.Name("q", ast.Load()), self.index(1), ast.Store())
         value = self.expression(self.random.randrange(5))
-        if self.random.random() < 0.3:
+        kind = self.random.random()
+        if kind < 0.1:
+            return ast.Return(value)
+        if kind < 0.2:
+            return ast.Return(
+                ast.Tuple([value, *(self.expression(2) for _ in range(self.random.randrange(3)))], ast.Load())
+            )
+        if kind < 0.3:
+            return ast.Expr(self.call(2))
+        if kind < 0.5:
             assert isinstance(target, ast.Name | ast.Subscript)
             return ast.AugAssign(target, self.random.choice(OPERATORS[:4])(), value)
         return ast.Assign([target], value)
@@ -104,6 +115,8 @@ def test_of_the_frequent_kinds(text: str) -> None:
     assert plain_text(statement) == text.replace("(0)", "0")
 
 
-@pytest.mark.parametrize("text", ["a = b > c", "a, b = c, d", "return a", "a = [b]", "a = 'b'", "a = 2j", "a = f(*b)"])
+@pytest.mark.parametrize(
+    "text", ["a = b is c", "a, b = c, d", "return (a,)", "a = {b}", "a = '\\n'", "a = 2j", "a = f(*b)"]
+)
 def test_what_it_leaves_to_astor(text: str) -> None:
     assert plain_text(ast.parse(text).body[0]) is None

@@ -153,10 +153,10 @@ def test_einsum_path_is_numpys():
 
 
 WIDE = [
-    ("ij,jk->ki", {"i": 3, "j": 4, "k": 2}, "@"),
+    ("ij,jk->ki", {"i": 3, "j": 4, "k": 2}, ".dot("),
     ("ijk,ljk->li", {"i": 3, "j": 4, "k": 2, "l": 5}, "np.tensordot("),
     ("bqhd,bkhd->bhqk", {"b": 2, "q": 3, "h": 2, "d": 4, "k": 5}, "@"),
-    ("ab,bc,cd,de->ae", {"a": 2, "b": 3, "c": 4, "d": 5, "e": 2}, "@"),
+    ("ab,bc,cd,de->ae", {"a": 2, "b": 3, "c": 4, "d": 5, "e": 2}, ".dot("),
     ("pi,ijk,jl,klq->pq", {"p": 2, "i": 3, "j": 4, "k": 3, "l": 2, "q": 5}, "np.tensordot("),
     ("ij,k->ikj", {"i": 2, "j": 3, "k": 4}, "*"),
     (",ij->ij", {"i": 2, "j": 3}, "*"),

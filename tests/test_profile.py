@@ -30,8 +30,8 @@ def test_each_line_has_its_time_and_memory() -> None:
     assert [one.number for one in found.lines] == list(range(1, len(found.lines) + 1))
     product = line(found, "hidden = x @ w")
     assert 720_000 <= product.bytes < 800_000
-    assert line(found, "small = np.sum").bytes < 10_000
-    assert product.seconds > 5 * line(found, "small = np.sum").seconds
+    assert line(found, " small = ").bytes < 10_000
+    assert product.seconds > 5 * line(found, " small = ").seconds
     for one in found.lines:
         statement = one.text.strip()[:1] not in ("", "#") and "def " not in one.text
         assert one.calls == 0 or statement

@@ -190,7 +190,7 @@ def test_the_text() -> None:
     gradient(np.float64(0.3), np.float64(0.1))
     lines = [line.strip() for line in gradient.source.splitlines() if "#" not in line]
     assert "theta = float(theta)" in lines
-    assert any(line.endswith("0.01 * float(np.sin(theta))") for line in lines)
+    assert any(line.endswith("0.01 * float(sin(theta))") for line in lines)
     assert lines[-1] == "return np.float64(dtheta)"
 
 
@@ -205,8 +205,8 @@ def test_functions_of_many_numbers_get_short_names() -> None:
     found = gradient(0.3, 0.1)
     lines = [line.strip() for line in gradient.source.splitlines()]
     assert "sin = np.sin" in lines  # cos is a name of the user's
-    assert sum("float(sin(" in line for line in lines) == 60
-    assert sum("float(np.cos(" in line for line in lines) == 60
+    assert sum("float(sin(" in line for line in lines) == 1
+    assert sum("np.cos(" in line for line in lines) == 1
     same(found, value_and_grad(long, argnums=(0, 1), debug="nan")(0.3, 0.1))
     value, pullback = vjp(long, 0.3, 0.1)
     assert value == found[0]

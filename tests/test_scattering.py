@@ -5,9 +5,18 @@ import pytest
 from slopes import check, draw
 
 from tapeless import grad, value_and_grad
-from tapeless.ir.kernels import add_rows
+from tapeless.ir.kernels import add_pairs, add_rows, at_numbers
 
-SHAPES = [((50, 32), (400,)), ((50, 3), (2000,)), ((20, 4, 5), (30, 20)), ((1, 200), (90,)), ((3000, 40), (3000,))]
+SHAPES = [
+    ((50, 32), (400,)),
+    ((50, 3), (2000,)),
+    ((40, 7), (300,)),
+    ((40, 6), (30, 9)),
+    ((300,), (40, 50)),
+    ((20, 4, 5), (30, 20)),
+    ((1, 200), (90,)),
+    ((3000, 40), (3000,)),
+]
 
 
 @pytest.mark.parametrize(("shape", "places"), SHAPES)
@@ -28,6 +37,45 @@ def test_rows_have_the_bits_of_add_at(shape, places, dtype, kind):
     ):
         add_rows(into, places_, added)
         assert into.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_pairs_have_the_bits_of_add_at(dtype):
+    random = np.random.default_rng(6)
+    x, places = (random.normal(size=(7, 4)) * 5).astype(dtype), np.arange(14).reshape(7, 2)
+    for shape in ((40,), (5, 8), (0,)):
+        index = random.integers(-7, 7, shape)
+        rows = (random.normal(size=(*shape, 4)) * 5).astype(dtype)
+        expected = x.copy()
+        np.add.at(expected, index, rows)
+        for into, added in ((x.copy(), rows), (np.asfortranarray(x), rows), (x.copy(), np.asfortranarray(rows))):
+            add_pairs(into, index, added, places)
+            assert into.tobytes() == expected.tobytes()
+    with pytest.raises(IndexError, match="index 7 is out of bounds for axis 0 with size 7"):
+        add_pairs(x, np.array([0, 7]), rows[:2].reshape(0, 4), places)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "complex128", "int64"])
+@pytest.mark.parametrize("lowest", [0, -6])
+def test_numbers_have_the_bits_of_add_at(dtype, lowest):
+    random = np.random.default_rng(4)
+    x = (random.normal(size=(6, 7, 8)) * 9).astype(dtype)
+    first, second, third = (random.integers(lowest, 6, 50) for _ in range(3))
+    for index in (
+        (first, second, third),
+        (first[:, None], second, third.astype("int8")),
+        np.index_exp[:, first],
+        np.index_exp[first, 1:3, second],
+        (first[:0], second[:0], third[:0]),
+    ):
+        for values in ((random.normal(size=x[index].shape) * 9).astype(dtype), np.array(3, dtype)):
+            expected = x.copy()
+            np.add.at(expected, index, values)
+            for into in (x.copy(), np.asfortranarray(x)):
+                at_numbers(np.add, into, index, values)
+                assert into.tobytes() == expected.tobytes()
+    with pytest.raises(IndexError):
+        at_numbers(np.add, x, (first + 6, second, third), values)
 
 
 @pytest.mark.parametrize("width", [3, 30])
@@ -81,3 +129,32 @@ def test_many_rows_in_every_order_of_derivatives():
         return y
 
     check(sums, draw(9))
+
+
+CHOSEN = np.arange(6) % 2 == 0
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y, w: np.add.at(y, CHOSEN, w[:3]),
+        lambda y, w: np.add.at(y, CHOSEN, w[0]),
+        lambda y, w: np.add.at(y, CHOSEN, 1.5),
+        lambda y, w: np.subtract.at(y, w > 0, w[w > 0]),
+        lambda y, w: np.add.at(y, (slice(None), w[0] > 0), w[:, w[0] > 0]),
+        lambda y, w: np.add.at(y, (CHOSEN, slice(1, 3)), w[:3, 1:3]),
+        lambda y, w: np.add.at(y, (CHOSEN, [1, 2, 2]), w[:3, 0]),
+        lambda y, w: y.__setitem__((CHOSEN, [1, 2, 2]), w[:3, 0] * y[CHOSEN, [0, 0, 1]]),
+        lambda y, w: y.__setitem__((CHOSEN, [1]), w[:3, 0]),
+    ],
+)
+def test_masks_among_the_places(write):
+    def loss(x, w):
+        y = np.sin(x)
+        write(y, w)
+        return np.sum(y * y)
+
+    x, w = np.random.default_rng(0).normal(size=(2, 6, 4))
+    value, _ = value_and_grad(loss, argnums=(0, 1))(x, w)
+    assert value == loss(x, w)
+    check_grads(loss, (x, w))

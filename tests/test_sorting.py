@@ -70,8 +70,10 @@ def test_source():
     g(ROW + 0.01)
     assert "[np.argsort(x)] = " in g.source
     assert "np.add.at" not in g.source
-    g = grad(lambda x: np.sum(np.diff(x) * ROW[1:]))
+    g = grad(lambda x: np.sum(np.diff(x) * ROW[1]))
     g(ROW + 0.01)
+    assert "dx[:-1] -= " in g.source
+    g(np.ones(20_000))
     assert "-np.diff(np.pad(" in g.source
 
 
@@ -127,7 +129,7 @@ def test_tangents_of_differences_are_differences(n, axis):
     slope = (grad(energy)(x + 1e-6 * v) - grad(energy)(x - 1e-6 * v)) / 2e-6
     np.testing.assert_allclose(product(x, v), slope, rtol=1e-6, atol=1e-7)
     text = product.source.split("# tangents")[1]
-    assert text.count("np.diff(v") == 1, text
-    assert "np.zeros" not in text, "the padding of the pass in between is left"
+    assert text.count("np.diff(v" if n > 1 else "1:] - v[") == 1, text  # of few elements parts are subtracted
+    assert text.count("np.zeros") == (n == 1), "the padding of the pass in between is left"
     pytest.importorskip("scipy")
     assert sparse_hessian(energy).pattern(x).nnz == np.count_nonzero(sparse_hessian(energy)(x).toarray())

@@ -22,27 +22,28 @@ from .indexing import added_dims, computed_entries, encode_index, places_of_mask
 from .lengths import refuse_rows
 from .likeness import ArrayLikeness, Likeness, NumberLikeness, NumPyScalarLikeness, ScalarLikeness
 from .memory import InMemory
+from .methods import Methods
 from .operators import Operators
 from .place import Place, Root, View
 from .storing import Stored
 from .trace import ACTIVE, Trace
 
 
-class Tracer(Likeness, Conversions, Operators):
+class Tracer(Likeness, Conversions, Operators, Methods):
     """Common to stand-ins of every rank. A handle on a place, whose value is looked up at each use."""
 
     __slots__ = ("_home", "_place")
     __array_priority__ = 1000.0
 
     def __init__(self, trace: Trace, place: Place) -> None:
-        self._home = trace
-        self._place = place
+        _set_home(self, trace)
+        _set_place(self, place)
 
     @property
     def _trace(self) -> Trace:
         """Where operations on this stand-in are recorded: the body of a loop that is being traced, if there is one."""
-        active = ACTIVE.get()
-        return active if active is not None and active.is_inside(self._home) else self._home
+        active, home = ACTIVE.get(), _home_of(self)
+        return active if active is not None and active.is_inside(home) else home
 
     def _here(self) -> Value:
         """The current value, in the trace that records now."""
@@ -52,13 +53,14 @@ class Tracer(Likeness, Conversions, Operators):
 
     def _value(self) -> Value:
         """The current value, in the trace that this stand-in was made in."""
-        place = self._place
-        self._home.check_open(place)
+        place, home = _place_of(self), _home_of(self)
+        if home.closed:
+            home.check_open(place)
         if isinstance(place, View) and place.stale():
             self._settle(place)
         value = place.read()
-        if value.atom in self._home.builder.removed:
-            raise self._home.used_outside()
+        if home.builder.removed and value.atom in home.builder.removed:
+            raise home.used_outside()
         return value
 
     def _settle(self, place: View) -> None:
@@ -119,8 +121,8 @@ class Tracer(Likeness, Conversions, Operators):
 
     def _binary(self, ufunc: np.ufunc, left: Any, right: Any) -> Any:
         for other in (left, right):
-            if not isinstance(other, Tracer | int | float | complex | np.generic | np.ndarray):
-                if isinstance(other, list | tuple | range):
+            if not isinstance(other, _OPERANDS):
+                if isinstance(other, _SEQUENCES):
                     continue
                 return NotImplemented
         trace = self._trace
@@ -205,23 +207,12 @@ class Tracer(Likeness, Conversions, Operators):
 
     conjugate = conj
 
-    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
-        wanted = shape[0] if len(shape) == 1 else shape
-        asked = {} if copy is None else {"copy": copy}  # NumPy 2.0 does not know the keyword
-        return np.reshape(self, wanted, order=order, **asked)  # type: ignore[call-overload]
 
-    def transpose(self, *axes: Any) -> Any:
-        wanted = axes[0] if len(axes) == 1 else axes or None
-        return np.transpose(self, wanted)  # type: ignore[call-overload]
-
-    def clip(self, min: Any = None, max: Any = None, out: Any = None, **kwargs: Any) -> Any:
-        return np.clip(self, min, max, out, **kwargs)  # type: ignore[call-overload]
-
-    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
-        return np.compress(condition, self, axis, out)  # type: ignore[call-overload]
-
-    def flatten(self, order: str = "C") -> Any:
-        return np.ravel(self, order=order).copy()  # type: ignore[call-overload]
+# What every recorded operation asks, past the likeness that answers the user, and without making a union each time.
+_home_of, _set_home = Tracer.__dict__["_home"].__get__, Tracer.__dict__["_home"].__set__
+_place_of, _set_place = Tracer.__dict__["_place"].__get__, Tracer.__dict__["_place"].__set__
+_OPERANDS = (Tracer, int, float, complex, np.generic, np.ndarray)
+_SEQUENCES = (list, tuple, range)
 
 
 class ScalarTracer(ScalarLikeness, Tracer):
@@ -440,7 +431,7 @@ def wrap(trace: Trace, value: Value, contiguous: bool = False, like: Place | Non
 def lift(trace: Trace, item: Any) -> Value:
     """Anything that NumPy would take as an operand, as a value of the trace."""
     if isinstance(item, Tracer):
-        if item._home is not trace:
+        if _home_of(item) is not trace:
             if trace.is_inside(item._home):
                 return trace.take_from(item._home, item._value())
             item._home.check_open(item._place)
@@ -452,15 +443,15 @@ def lift(trace: Trace, item: Any) -> Value:
                     "leaks",
                 )
             )
-        return item._value()
+        return Tracer._value(item)
     if type(item) is np.ndarray:
         return trace.capture(item)
     if isinstance(item, np.ndarray):
         trace.check_array(item)
-    if isinstance(item, list | tuple | range):
-        from .creation import array_of
+    if isinstance(item, _SEQUENCES):
+        from .creation import listed
 
-        return array_of(trace, list(item) if isinstance(item, range) else item)
+        return listed(trace, item)
     try:
         return trace.builder.value(item)
     except TypeError:

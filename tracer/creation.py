@@ -5,7 +5,7 @@ NumPy does not dispatch these (they take no array), so they are intercepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,12 @@ def contains_tracer(item: Any) -> bool:
     if isinstance(item, Tracer):
         return True
     return isinstance(item, list | tuple) and any(map(contains_tracer, item))
+
+
+def listed(trace: Trace, item: Iterable[Any]) -> Value:
+    """A list within an expression, as the array that NumPy makes of it; it is not what the statement names."""
+    with trace.steps_unnamed():
+        return array_of(trace, list(item) if isinstance(item, range) else item)
 
 
 def array_of(trace: Trace, item: Any) -> Value:
@@ -133,6 +139,14 @@ def _arange(trace: Trace, *args: Any, **kwargs: Any) -> Any:
     start, stop = (0, bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
     step = bounds[2] if len(bounds) == 3 else 1
     return wrap(trace, trace.emit(arange, start=start, stop=stop, step=step), contiguous=True)
+
+
+def _diag_indices(trace: Trace, n: Any, ndim: Any = 2) -> Any:
+    """Written as the aranges that they are, whose places are known to differ."""
+    if not all(isinstance(x, int | np.integer) for x in (n, ndim)):
+        return NotImplemented
+    places = _arange(trace, n)
+    return (places,) * ndim
 
 
 def _array(trace: Trace, object: Any, dtype: Any = None, *, copy: Any = True, ndmin: int = 0, **rest: Any) -> Any:
@@ -248,6 +262,7 @@ _REPLACEMENTS: dict[str, Callable[..., Any]] = {
     "ones": _ones,
     "full": _full,
     "arange": _arange,
+    "diag_indices": _diag_indices,
     "array": _array,
     "asarray": _asarray,
     "ascontiguousarray": _ascontiguousarray,

@@ -38,7 +38,7 @@ from .structure import Structure, flatten, unflatten
 from .trace import ACTIVE, Trace, tracing
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Argument:
     """One parameter of the call: its name, the structure of what was passed, and the stand-ins for its leaves."""
 
@@ -48,7 +48,7 @@ class Argument:
     values: list[Value]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """The arguments of a call, put together parameter by parameter."""
 
@@ -66,7 +66,7 @@ class Call:
             self.positional.append(value)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Recording:
     """A traced function: the open trace, its arguments and its results."""
 

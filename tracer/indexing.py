@@ -11,10 +11,14 @@ from ..ir.builder import Value
 from ..ir.indexing import SLOT, Index, Slice, encode_entry, full_index, indexed_shape
 from ..ir.ops.masks import mask_places
 from ..ir.ops.reduction import count_nonzero
+from ..ir.ops.shape import arange
 from .errors import UnsupportedError, explain
 
 if TYPE_CHECKING:
     from .trace import Trace
+
+
+_ARRAYS = (np.ndarray, list, tuple, range, np.bool_, bool)  # what indexes as an array does
 
 
 def encode_index(trace: Trace, shape: tuple[int, ...], key: Any) -> tuple[Index, list[Value]]:
@@ -25,8 +29,11 @@ def encode_index(trace: Trace, shape: tuple[int, ...], key: Any) -> tuple[Index,
     index: list[Any] = []
     arrays: list[Value] = []
     for entry in entries:
-        if isinstance(entry, Tracer | np.ndarray | list | tuple | range | np.bool_ | bool):
-            if isinstance(entry, list | tuple | range):
+        traced = isinstance(entry, Tracer)
+        if traced or isinstance(entry, _ARRAYS):
+            if isinstance(entry, range):
+                value = trace.emit_unnamed(arange, start=entry.start, stop=entry.stop, step=entry.step)
+            elif isinstance(entry, list | tuple):
                 if not any(isinstance(e, Tracer) for e in entry):
                     entry = np.asarray(entry, dtype=None if entry else np.intp)
                     value = _constant(trace, entry)
@@ -68,7 +75,8 @@ def added_dims(index: Index, ndim: int) -> tuple[int, ...]:
 def _constant(trace: Trace, array: np.ndarray[Any, Any]) -> Value:
     from .creation import constant_value
 
-    return constant_value(trace, array)
+    with trace.steps_unnamed():
+        return constant_value(trace, array)
 
 
 def places_of_mask(

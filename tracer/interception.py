@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from itertools import islice
 from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
@@ -32,23 +33,23 @@ class OuterName:
     original: Any
 
     def read(self) -> Any:
+        if isinstance(self.home, dict):
+            return self.home.get(self.name)
         if isinstance(self.home, CellType):
             return self.home.cell_contents
         if isinstance(self.home, FunctionType):
             return self.home.__code__
-        if isinstance(self.home, type):
-            return vars(self.home).get(self.name)
-        return self.home.get(self.name)
+        return vars(self.home).get(self.name)
 
     def bind(self, thing: Any) -> None:
-        if isinstance(self.home, CellType):
+        if isinstance(self.home, dict):
+            self.home[self.name] = thing
+        elif isinstance(self.home, CellType):
             self.home.cell_contents = thing
         elif isinstance(self.home, FunctionType):
             self.home.__code__ = thing
-        elif isinstance(self.home, type):
-            setattr(self.home, self.name, thing)
         else:
-            self.home[self.name] = thing
+            setattr(self.home, self.name, thing)
 
 
 _lock = Lock()
@@ -57,7 +58,9 @@ _NAMES: dict[tuple[str, str], OuterName] = {}  # those that are there
 _REPLACEMENTS: dict[int, Any] = {}  # by the identity of the original
 _ORIGINALS: dict[int, Any] = {}  # by the identity of the replacement
 _KEPT: list[Any] = []
-_users: dict[tuple[int, str], int] = {}  # how many traces have a name replaced
+_traces = 0  # that are running, in whatever thread
+_bound: dict[tuple[int, str], OuterName] = {}  # the names in modules that are replaced for them, by home and name
+_users: dict[tuple[int, str], int] = {}  # how many traces have a name of the user's replaced
 
 
 def enter(module: str, name: str, make: Callable[[Any], Any]) -> None:
@@ -154,10 +157,14 @@ def find_intercepted() -> None:
 @contextmanager
 def intercepted(outer: Sequence[OuterName] = ()) -> Iterator[None]:
     """Replace the names in the modules, and these names of the user's, while a trace is running in whatever thread."""
-    names = [*_NAMES.values(), *outer]
+    global _traces
     with _lock:
-        for one in names:
-            key = id(one.home), one.name
+        _traces += 1
+        for one in islice(_NAMES.values(), len(_bound), None):
+            one.bind(_REPLACEMENTS[id(one.original)])
+            _bound[id(one.home), one.name] = one
+        own = [((id(one.home), one.name), one) for one in outer if (id(one.home), one.name) not in _bound]
+        for key, one in own:
             if not _users.get(key):
                 one.bind(_REPLACEMENTS[id(one.original)])
             _users[key] = _users.get(key, 0) + 1
@@ -165,10 +172,18 @@ def intercepted(outer: Sequence[OuterName] = ()) -> Iterator[None]:
         yield
     finally:
         with _lock:
-            for one in names:
-                key = id(one.home), one.name
+            for key, one in own:
                 _users[key] -= 1
                 if not _users[key]:
                     del _users[key]
-                    if one.read() is _REPLACEMENTS[id(one.original)]:  # the user may have bound it anew
-                        one.bind(one.original)
+                    _restore(one)
+            _traces -= 1
+            if not _traces:
+                for one in _bound.values():
+                    _restore(one)
+                _bound.clear()
+
+
+def _restore(one: OuterName) -> None:
+    if one.read() is _REPLACEMENTS[id(one.original)]:  # the user may have bound it anew
+        one.bind(one.original)

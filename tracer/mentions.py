@@ -41,10 +41,10 @@ def mentions(code: types.CodeType) -> Mentions:
 
 def _compares_truths(code: types.CodeType) -> bool:
     """Whether the code says `is True`, `is not False` or `case True`."""
-    instructions = list(dis.get_instructions(code))
-    for before, after in pairwise(instructions):
-        if after.opname == "IS_OP" and before.opname == "LOAD_CONST" and isinstance(before.argval, bool):
-            return True
+    if any(isinstance(constant, bool) for constant in code.co_consts):  # else the instructions need not be read
+        for before, after in pairwise(dis.get_instructions(code)):
+            if after.opname == "IS_OP" and before.opname == "LOAD_CONST" and isinstance(before.argval, bool):
+                return True
     return any(_compares_truths(inner) for inner in code.co_consts if isinstance(inner, types.CodeType))
 
 

@@ -72,12 +72,16 @@ class Root:
     def read(self) -> Value:
         return self.value
 
+    def holds(self, value: Value) -> bool:
+        """Whether it was read to give this value."""
+        return self.value.atom is value.atom
+
     def write(self, value: Value) -> None:
         self.value = value
         self.version = next(_versions)
 
     def write_part(self, emit: Emit, op: Op, item: Value, arrays: Sequence[Value], index: Index, **params: Any) -> None:
-        """Write `item` at the index, by set_item or index_add."""
+        """Write `item` at the index, by set_item, index_add or extreme_at."""
         new = emit(op, self.value, item, *arrays, index=index, **params)
         self.write(_under_name(new, self.name, self.value))
 
@@ -143,6 +147,11 @@ class View:
     def stale(self) -> bool:
         """Whether the root was written after this view was first read."""
         return self._value is not None and self._seen != self.root.version
+
+    def holds(self, value: Value) -> bool:
+        """Whether it was read to give this value."""
+        held = self._own.value if self._own else self._value
+        return held is not None and held.atom is value.atom
 
     def read(self) -> Value:
         if self._own:

@@ -7,14 +7,17 @@ import dis
 import linecache
 import os
 import sys
-from collections.abc import Iterator
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache, wraps
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from ..ir.program import Origin
+from ..ir.trees import nodes
+
+T = TypeVar("T")
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _ROOMS = ("ir", "tracer", "codegen", "runtime", "nn", "implicit", "testing")
@@ -25,7 +28,22 @@ _LIBRARIES = (os.path.dirname(np.__file__) + os.sep, os.path.dirname(ast.__file_
 _SCIPY = f"-packages{os.sep}scipy{os.sep}"
 
 
-@cache
+def _by_identity(answer: Callable[..., T]) -> Callable[..., T]:
+    """As functools.cache, by the identity of a code: Python hashes all its names and constants each time."""
+    known: dict[Any, tuple[CodeType, T]] = {}
+
+    @wraps(answer)
+    def asked(code: CodeType, *more: int) -> T:
+        key = (id(code), *more)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = code, answer(code, *more)  # with the code, so that no id is used twice
+        return found[1]
+
+    return asked
+
+
+@_by_identity
 def is_user_code(code: CodeType) -> bool:
     """Whether the code is neither ours (nor generated) nor NumPy's nor SciPy's nor the standard library's."""
     file = os.path.abspath(code.co_filename) if not code.co_filename.startswith("<") else code.co_filename
@@ -40,7 +58,7 @@ _COMMANDS = os.path.join(_PACKAGE, "runtime", "commands.py")
 _RECORDED = tuple(os.path.join(_PACKAGE, room) + os.sep for room in ("nn", "implicit"))
 
 
-@cache
+@_by_identity
 def is_recorded_code(code: CodeType) -> bool:
     """Whether it is the user's code or that of `nn` or `implicit`, recorded as if the user had written it."""
     return is_user_code(code) or os.path.abspath(code.co_filename).startswith(_RECORDED)
@@ -52,6 +70,7 @@ class Site(NamedTuple):
     origin: Origin
     name: str
     returned: bool = False  # the expression is what a function returns, so that the caller may name it
+    reads: tuple[str, ...] = ()  # the variables that the function assigned, and the expression is computed from
 
 
 def user_frame() -> FrameType | None:
@@ -83,7 +102,9 @@ def current_site() -> Site | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and not is_recorded_code(frame.f_code):
         frame = frame.f_back
-    user = user_frame()
+    user = frame  # code that is recorded is the user's, or called by it
+    while user is not None and not is_user_code(user.f_code):
+        user = user.f_back
     if frame is None or user is None:
         return None
     site = _site(frame.f_code, frame.f_lasti)
@@ -116,7 +137,7 @@ def called_at() -> Origin | None:
     return _site(frame.f_code, frame.f_lasti).origin if frame is not None else None
 
 
-@lru_cache(maxsize=65536)
+@_by_identity
 def _site(code: CodeType, instruction: int) -> Site:
     line, end_line, column, end_column = _position(code, instruction)
     file = os.path.basename(code.co_filename)
@@ -139,7 +160,22 @@ def _site(code: CodeType, instruction: int) -> Site:
     origin = Origin(file, first, code.co_name, shown, " ".join((expression or "").split()))
     if found is None:
         return Site(origin, "")
-    return Site(origin, _target(statement, found), isinstance(statement, ast.Return) and statement.value is found)
+    returned = isinstance(statement, ast.Return) and statement.value is found
+    return Site(origin, _target(statement, found), returned, _reads(code, found))
+
+
+def _reads(code: CodeType, expression: ast.AST) -> tuple[str, ...]:
+    """The local variables that stand right in an expression; a parameter goes by the name of the argument."""
+    around = expression.func if isinstance(expression, ast.Call) else expression
+    nodes = [*ast.iter_child_nodes(expression), *ast.iter_child_nodes(around)]
+    own = _variables(code)
+    return tuple(dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name) and n.id in own))
+
+
+@_by_identity
+def _variables(code: CodeType) -> frozenset[str]:
+    """The local variables that are no parameters; there may be thousands."""
+    return frozenset(code.co_varnames[code.co_argcount + code.co_kwonlyargcount :])
 
 
 def place_of(code: CodeType | None, line: int) -> Origin | None:
@@ -245,12 +281,18 @@ def _loaded_name(code: CodeType, instruction: int) -> str:
 
 
 def _position(code: CodeType, instruction: int) -> tuple[int, int, int, int]:
-    for number, position in enumerate(code.co_positions()):
-        if number == instruction // 2:
-            line, end_line, column, end_column = position
-            first = line or code.co_firstlineno
-            return first, end_line or first, column or 0, end_column or 0
-    return code.co_firstlineno, code.co_firstlineno, 0, 0
+    known = _positions(code)
+    if not 0 <= instruction // 2 < len(known):
+        return code.co_firstlineno, code.co_firstlineno, 0, 0
+    line, end_line, column, end_column = known[instruction // 2]
+    first = line or code.co_firstlineno
+    return first, end_line or first, column or 0, end_column or 0
+
+
+@_by_identity
+def _positions(code: CodeType) -> tuple[tuple[int | None, int | None, int | None, int | None], ...]:
+    """The positions of all instructions: Python reads them from the first on each time."""
+    return tuple(code.co_positions())
 
 
 @lru_cache(maxsize=64)
@@ -266,12 +308,13 @@ def _tree(file: str) -> ast.Module | None:
     return _parsed(file, "".join(lines)) if lines else None
 
 
-@lru_cache(maxsize=1024)
+@_by_identity
 def _around(code: CodeType) -> ast.Module | None:
     """The tree of a function's own lines, in their places: a tenth of the time that the whole file takes.
 
     The whole file where these lines are no function by themselves, as those of a lambda.
     """
+    linecache.checkcache(code.co_filename)  # a module that was edited and loaded again
     lines = linecache.getlines(code.co_filename)
     first, last = code.co_firstlineno, max((end or 0 for _, end, _, _ in code.co_positions()), default=0)
     last = max(last, *(end or 0 for inner in _within(code) for _, end, _, _ in inner.co_positions()), 0)
@@ -315,28 +358,32 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
         for name in ("body", "orelse", "finalbody", "handlers", "cases"):
             inner = getattr(node, name, None)
             if isinstance(inner, list):
-                waiting += inner
+                waiting += reversed(inner)
+
+
+@lru_cache(maxsize=1024)
+def _on_lines(tree: ast.AST) -> dict[int, list[ast.stmt]]:
+    """The statements that stand on each line, each before those within it."""
+    found: dict[int, list[ast.stmt]] = {}
+    for node in _statements(tree):
+        if isinstance(node, ast.stmt):
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            for line in range(first, (node.end_lineno or node.lineno) + 1):
+                found.setdefault(line, []).append(node)
+    return found
 
 
 def _statement(tree: ast.AST, first: tuple[int, int], last: tuple[int, int]) -> ast.stmt | None:
     """The innermost statement that covers everything from `first` to `last`, both (line, column)."""
     best: ast.stmt | None = None
-    body: list[ast.AST] = list(ast.iter_child_nodes(tree))
-    while body:
-        for node in body:
-            if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case) and _covers(node, first, last):
-                if isinstance(node, ast.stmt):
-                    best = node
-                body = list(ast.iter_child_nodes(node))
-                break
-        else:
-            break
+    for node in _on_lines(tree).get(first[0], ()):
+        beside = best is not None and (node.lineno, node.col_offset) >= (best.end_lineno or 0, best.end_col_offset or 0)
+        if not beside and _covers(node, first, last):
+            best = node
     return best
 
 
-def _covers(node: ast.stmt | ast.ExceptHandler | ast.match_case, first: tuple[int, int], last: tuple[int, int]) -> bool:
-    if isinstance(node, ast.match_case):
-        return any(_covers(statement, first, last) for statement in node.body)
+def _covers(node: ast.stmt, first: tuple[int, int], last: tuple[int, int]) -> bool:
     begins = (node.lineno, node.col_offset)
     decorators = getattr(node, "decorator_list", [])
     if decorators:
@@ -352,7 +399,7 @@ def _parts(statement: ast.stmt) -> tuple[dict[tuple[int, ...], ast.AST], dict[as
     """The nodes by their positions (columns count bytes, as Python's do), and what `:=` calls a value."""
     places: dict[tuple[int, ...], ast.AST] = {}
     named: dict[ast.AST, str] = {}
-    for node in ast.walk(statement):
+    for node in nodes(statement):
         if isinstance(node, ast.expr | ast.stmt):
             last, end = node.end_lineno or node.lineno, node.end_col_offset or 0
             places.setdefault((node.lineno, node.col_offset, last, end), node)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import operator
 import os
 import sys
 import types
@@ -45,20 +46,21 @@ def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and isinstance(a, _PLAIN) and repr(a) == repr(b)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Binding:
     """A name, and what it was bound to."""
 
     name: str
     read: Callable[[], Any]
     value: Any
+    home: Any = None  # the cell or the globals where it is bound, or (an object, the name of its attribute)
 
     def holds(self) -> bool:
         now = self.read()
         return now is self.value or _same(now, self.value)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Contents:
     """A mutable thing, and what was in it."""
 
@@ -71,10 +73,12 @@ class Contents:
         now = self.read(self.thing)
         if isinstance(now, bytes):
             return bool(now == self.value)
+        if len(now) == len(self.value) and all(map(operator.is_, now, self.value)):
+            return True
         return len(now) == len(self.value) and all(map(_same, now, self.value))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Snapshot:
     """Everything that is watched for one compiled path."""
 
@@ -163,7 +167,7 @@ class _Search:
         if is_intercepted(value):
             self.intercepted.append(OuterName(home, name, value))
         if not isinstance(value, types.ModuleType):
-            self.watched.append(Binding(name, read, value))
+            self.watched.append(Binding(name, read, value, home))
         self.todo.append((name, value))
 
     def _contents(self, name: str, thing: Any, read: Callable[[Any], Any]) -> Any:
@@ -209,7 +213,8 @@ class _Search:
     def _object(self, name: str, value: Any) -> None:
         if isinstance(value, _CONTAINERS):
             read = _items if isinstance(value, dict) else list
-            found = self._contents(name, value, read)
+            fixed = isinstance(value, tuple | frozenset)  # who is bound to it is watched
+            found: list[Any] = list(value) if fixed else self._contents(name, value, read)
             self._children(name, found, list(value) if isinstance(value, dict) else ())
         check_outer(name, value)
         watched = getattr(type(value), "_watched", None)
@@ -247,10 +252,9 @@ class _Search:
         self.names |= found.names
         self.decides |= found.decides
 
-        def read() -> Any:
-            return function.__defaults__
-
-        self.watched.append(Binding(f"the defaults of {function.__name__}", read, read()))
+        for kind in ("__defaults__", "__kwdefaults__") if code.co_kwonlyargcount else ("__defaults__",):
+            read = functools.partial(getattr, function, kind)
+            self.watched.append(Binding(f"the defaults of {function.__name__}", read, read(), (function, kind)))
         for default in (function.__defaults__, function.__kwdefaults__):
             if default:
                 self.todo.append((f"the defaults of {function.__name__}", default))

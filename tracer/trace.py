@@ -20,7 +20,7 @@ from ..ir.types import ArrayType, dtype_name, type_of
 from .decisions import decided
 from .errors import LeakedTracerError, TracingError, UnsupportedError, dtype_fix, explain
 from .place import Place, Root, View, moment
-from .site import current_site, name_of
+from .site import current_site, name_of, user_frame
 
 ACTIVE: ContextVar[Trace | None] = ContextVar("tapeless_trace", default=None)
 
@@ -131,6 +131,8 @@ class Trace:
         self.check_open()
         site = current_site()
         self.builder.origin = site.origin if site else None
+        if site is not None and site.reads and self.names_steps:
+            self._name_operands(site.reads, operands)
         try:
             result = self.builder.emit(op, *operands, **params)
         except RemovedError:
@@ -188,6 +190,18 @@ class Trace:
         if len(self.builder.equations) > before and isinstance(result.atom, Var):
             result.atom.name, result.atom.named = "", False
         return result
+
+    def _name_operands(self, names: Iterable[str], operands: Iterable[Any]) -> None:
+        """Name what came into a variable by no assignment of its own, as `q, k, v = parts` and loops do."""
+        unnamed = [o for o in operands if isinstance(o, Value) and isinstance(o.atom, Var) and not o.atom.name]
+        frame = user_frame() if unnamed else None
+        if frame is None:
+            return
+        for name in names:
+            place = getattr(frame.f_locals.get(name), "_place", None)
+            for value in unnamed:
+                if isinstance(place, Root | View) and place.holds(value):
+                    self.name(value, name)
 
     def name(self, value: Value, name: str) -> None:
         """Name a value as the user does, unless it has a name already."""

@@ -8,10 +8,11 @@ import numpy as np
 
 from ..ir.builder import Value
 from ..ir.ops.elementwise import astype, where
+from ..ir.ops.extremes_at import extreme_at
 from ..ir.ops.indexing import index_add
 from .array import ArrayTracer, Tracer, lift
 from .errors import UnsupportedError, explain
-from .indexing import encode_index
+from .indexing import encode_index, places_of_mask
 from .trace import Trace
 
 # Numbers at which a function is defined, by operand: what is left out must not warn, as it does not in NumPy.
@@ -43,8 +44,15 @@ def at(trace: Trace, ufunc: np.ufunc, target: Any, key: Any, amount: Any = None)
             raise UnsupportedError(explain(cause, trace.origin(), hint, "unsupported"))
         if value.dtype.kind == "b":  # whose negative there is none of
             value = trace.emit(astype, value, dtype=target.dtype)
+        if value.ndim and any(a.dtype.kind == "b" for a in arrays):
+            index, arrays = places_of_mask(trace, target.shape, index, arrays)
         target.write_through(index_add, value if ufunc is np.add else -value, *arrays, index=index)
         return
+    if ufunc in (np.maximum, np.minimum) and _are_integers(key) and target.dtype.kind in "fiu":
+        value = lift(trace, amount)
+        if np.can_cast(value.dtype, target.dtype, casting="same_kind"):
+            target.write_through(extreme_at, value, *arrays, index=index, largest=ufunc is np.maximum)
+            return
     for places, part in _rounds(trace, ufunc, target, key, amount):
         result = ufunc(target[places]) if amount is None else ufunc(target[places], part)
         if not np.can_cast(result.dtype, target.dtype, casting="same_kind"):
@@ -84,6 +92,11 @@ def _rounds(trace: Trace, ufunc: np.ufunc, target: ArrayTracer, key: Any, amount
         turns[turn].append(number)
     whole = len(turns) == 1
     return [(tuple(flat[now].T.tolist()), amount if whole or amount is None else amount[now]) for now in turns]
+
+
+def _are_integers(key: Any) -> bool:
+    """Whether the places are given by arrays of integers alone, which may name one of them again."""
+    return all(_dtype(k).kind in "iu" for k in (key if isinstance(key, tuple) else (key,)))
 
 
 def _dtype(key: Any) -> np.dtype[Any]:

@@ -39,6 +39,20 @@ def scattered(columns, index, n):
 
 
 def reprojection_best(cameras, points, weights, camera, point, features):
+    """In blocks of observations, whose columns stay in the cache."""
+    value, step = 0.0, 8192
+    dcameras, dpoints, dweights = np.zeros_like(cameras), np.zeros_like(points), np.empty_like(weights)
+    for k in range(0, len(weights), step):
+        some = slice(k, k + step)
+        part, of_part = reprojection_of_some(cameras, points, weights[some], camera[some], point[some], features[some])
+        value += part
+        dcameras += of_part[0]
+        dpoints += of_part[1]
+        dweights[some] = of_part[2]
+    return value, (dcameras, dpoints, dweights)
+
+
+def reprojection_of_some(cameras, points, weights, camera, point, features):
     """On columns, as all of it is elementwise; scatter-add by bincount."""
     rotation = cameras[:, :3]
     angle = np.sqrt(np.vecdot(rotation, rotation))

@@ -41,7 +41,7 @@ def _marked(values: Sequence[Value], flags: Sequence[bool], kept: bool = False) 
 
 
 def scan_batch(
-    batch: Batch, *operands: Value, body: Program, length: int, consts: int, carry: int, reverse: bool
+    batch: Batch, *operands: Value, body: Program, length: int, consts: int, carry: int, reverse: bool, listed: bool
 ) -> tuple[Any, ...]:
     """One loop over batches. A loop over what a while loop kept goes as far with each example as that one did."""
     first = consts + carry

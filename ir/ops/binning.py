@@ -16,7 +16,7 @@ from ..types import ArrayType
 from .elementwise import REAL, astype, imag, logical_or, maximum, minimum, real, where
 from .indexing import getitem, index_add
 from .reduction import sum_
-from .shape import arange, expand_dims, reshape, zeros
+from .shape import arange, concatenate, expand_dims, filled, reshape, zeros
 from .sorting import INDEX, gather_along, search_rows, searchsorted
 
 EDGES = "the edges of the bins move with the data; give them as an array, or give range="
@@ -373,9 +373,6 @@ def add_reduceat_vjp(g: Value, y: Value, x: Value, indices: Value, *, axis: int)
     """Each element has the cotangent of the sum that it is in; what stands before the first index is in none."""
     from .indexing import arange
 
-    owner = searchsorted(indices, arange(x, x.shape[axis]), side="right") - 1
-    spread = getitem(g, owner, index=(*[Slice()] * axis, SLOT))
-    counted = owner >= 0
-    if x.ndim > axis + 1:
-        counted = expand_dims(counted, axis=tuple(range(1, x.ndim - axis)))
-    return where(counted, spread, 0), None
+    none = g.builder.emit(filled, value=0, shape=(*g.shape[:axis], 1, *g.shape[axis + 1 :]), dtype=g.dtype)
+    number = searchsorted(indices, arange(x, x.shape[axis]), side="right")  # 0 before the first index
+    return getitem(concatenate(none, g, axis=axis), number, index=(*[Slice()] * axis, SLOT)), None

@@ -13,18 +13,20 @@ from ..types import ArrayType
 LATE = Refused("blocks of rows are made after every derivative is written")
 
 
-def _run(*operands: Any, body: Program, length: int, step: int, whole: int, rows: int) -> tuple[Any, ...]:
+def _run(*operands: Any, body: Program, length: int, step: int, whole: int, rows: int, added: int) -> tuple[Any, ...]:
     from ..interp import evaluate
 
-    fixed, arrays = operands[:whole], operands[whole:]
+    tables, fixed, arrays = operands[:added], operands[added:whole], operands[whole:]
     written: list[list[Any]] = [[] for _ in body.outputs[:rows]]
-    totals = [_zero(output.type) for output in body.outputs[rows:]]
+    last = len(body.outputs) - added
+    totals = [_zero(output.type) for output in body.outputs[rows:last]]
     for start in range(0, length, step):
-        results = evaluate(body, [*fixed, *(x[start : start + step] for x in arrays)])
+        results = evaluate(body, [*tables, *fixed, *(x[start : start + step] for x in arrays)])
+        tables = tuple(results[last:])
         for place, value in zip(written, results, strict=False):
             place.append(value)
-        totals = [total + value for total, value in zip(totals, results[rows:], strict=True)]
-    return (*map(np.concatenate, written), *totals)
+        totals = [total + value for total, value in zip(totals, results[rows:last], strict=True)]
+    return (*map(np.concatenate, written), *totals, *tables)
 
 
 def _zero(type_: ArrayType) -> Any:
@@ -32,11 +34,13 @@ def _zero(type_: ArrayType) -> Any:
 
 
 @op(name="blocks", fun=_run, batch=LATE, rule=LATE, python="", numbered=False, several=True)
-def blocks(*operands: ArrayType, body: Program, length: int, step: int, whole: int, rows: int) -> tuple[ArrayType, ...]:
+def blocks(
+    *operands: ArrayType, body: Program, length: int, step: int, whole: int, rows: int, added: int
+) -> tuple[ArrayType, ...]:
     """body(whole operands, x[start : start + step] of the others) for start = 0, step ... below `length`.
 
-    The first `whole` operands are read as a whole. The first `rows` results of the body are blocks of the results,
-    the others are added up.
+    The first `whole` operands are read as a whole; to the first `added` of these each block adds, and the last results
+    of the body are what they become. The first `rows` results are blocks of the results, the others are added up.
     """
     for type_, var in zip(operands, body.inputs, strict=True):
         expected = type_ if whole > 0 else type_.with_shape((step, *type_.shape[1:]))

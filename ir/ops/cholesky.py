@@ -17,6 +17,7 @@ from ..kernels import inverse_of_lower
 from ..op import op
 from ..program import Equation, Var
 from ..sizes import reaches
+from ..symmetry import is_symmetric
 from ..types import ArrayType
 from .linalg import check_square, diagonal, inv, linalg_dtype, solve
 from .linear import outer
@@ -58,26 +59,80 @@ def solved(a: Value, b: Value) -> Value:
         turned = _operand(a, "transpose")
         twice = None if turned is None else _operand(turned, "transpose")
         a, turned = (a, turned) if twice is None else (twice, None)
-        lower = a if turned is None else turned
-        if _is_lower(lower):
-            part = _multiple(b)
-            known = a.builder.find("solve", a, part.base)
-            if known is not None and known.type == b.type:
-                return _scaled(known, part.number, part.scalars)
-            inverse = inverse_of(lower)
+        x = known_solution("solve", turned if turned is not None and is_symmetric(turned) else a, b)
+        if x is not None:
+            return x
+        factor = a if turned is None else turned
+        if a.builder.definition(factor, "cholesky") is not None:
+            inverse = inverse_of_factor(factor)
             return inverse @ b if turned is None else swap_last(inverse) @ b
-    x: Value = solve(a, b)
-    return x
+    result: Value = solve(a, b)
+    return result
 
 
-def _is_lower(factor: Value) -> bool:
+def known_solution(name: str, a: Value, b: Value, **params: Any) -> Value | None:
+    """The x of A x = b as a multiple of what `name` has solved A for already, if b is that multiple."""
+    part = _multiple(b)
+    known = a.builder.find(name, a, part.base, **params)
+    if known is None or known.type != b.type:
+        return None
+    return _scaled(known, part.number, part.scalars)
+
+
+def known_triangular(a: Value, b: Value, trans: int, lower: bool, unit_diagonal: bool) -> Value | None:
+    """What was solved already with the same triangle, also where the other one of the transpose was meant."""
+    same = {"unit_diagonal": unit_diagonal}
+    turned = a.builder.definition(a, "transpose")
+    if turned is not None and turned.params["axes"] == (1, 0):
+        base = Value(a.builder, turned.operands[0])
+        found = known_solution("scipy_solve_triangular", base, b, trans=1 - trans, lower=not lower, **same)
+        if found is not None:
+            return found
+    return known_solution("scipy_solve_triangular", a, b, trans=trans, lower=lower, **same)
+
+
+def multiple_of_square(x: Value, y: Value, number: float) -> Value | None:
+    """number * x y^T if x is a multiple of y, which makes it a symmetric matrix as it is written."""
+    part = _multiple(x, number)
+    if part.base.atom is not y.atom or y.ndim > 2:
+        return None
+    return _scaled(outer(y, y) if y.ndim == 1 else y @ swap_last(y), part.number, part.scalars)
+
+
+def factor_within(c: Value, lower: bool | None = None) -> Value | None:
+    """The Cholesky factor of what scipy.linalg.cho_factor gave, beside whose zeros the matrix itself stands."""
+    made = c.builder.definition(c, "add")
+    if made is None:
+        return None
+    factor, rest = (Value(c.builder, o) for o in made.operands)
+    first = c.builder.definition(factor, "cholesky")
+    upper = first is not None and bool(first.params["upper"])
+    second = c.builder.definition(rest, "lower_triangle" if upper else "upper_triangle")
+    if first is None or second is None or second.params["offset"] != (-1 if upper else 1) or lower is upper:
+        return None
+    return factor if factor.type == c.type else None
+
+
+def inverse_of_factor(factor: Value) -> Value:
+    """The inverse of what np.linalg.cholesky gave, lower or upper."""
     made = factor.builder.definition(factor, "cholesky")
-    return made is not None and not made.params["upper"]
+    if made is not None and made.params["upper"]:
+        return swap_last(inverse_of(_transposed(factor)))
+    return inverse_of(factor)
 
 
 def _operand(value: Value, name: str) -> Value | None:
     made = value.builder.definition(value, name)
     return None if made is None else Value(value.builder, made.operands[0])
+
+
+def _transposed(matrix: Value) -> Value:
+    """A^T, the matrix itself where that was transposed already."""
+    made = matrix.builder.definition(matrix, "transpose")
+    if made is not None and made.params["axes"] == (1, 0):
+        return Value(matrix.builder, made.operands[0])
+    turned: Value = swap_last(matrix)
+    return turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +176,30 @@ def _multiple(value: Value, number: float = 1.0, scalars: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class _Factor:
+    """What np.linalg.cholesky gave: L, or with `upper` L^T."""
+
+    value: Value
+    upper: bool
+
+    @property
+    def lower(self) -> Value:
+        return _transposed(self.value) if self.upper else self.value
+
+    def side(self, a: Value) -> str:
+        """Which of the two triangles a matrix is: "lower" for L, "upper" for L^T, else ""."""
+        made = _operand(a, "transpose")
+        turned = made is not None and made.atom is self.value.atom
+        if not turned and a.atom is not self.value.atom:
+            return ""
+        return "upper" if turned != self.upper else "lower"
+
+
+@dataclass(frozen=True, slots=True)
 class _Term:
     """A part of L^T dL times `number` and `scalars`. `kind` is "outer" or "matmul" for the product of h and v (u is
-    L^-T h), "diagonal" for v on the diagonal, a number or a row; of what is of no such kind v is the part of dL."""
+    L^-T h), "diagonal" for v on the diagonal, a number or a row, "symmetric" for the part v L of dL with a symmetric v;
+    of what is of no such kind v is the part of dL."""
 
     kind: str
     number: float
@@ -135,7 +211,7 @@ class _Term:
 
 def _terms(
     dl: Value,
-    lower: Value,
+    factor: _Factor,
     number: float = 1.0,
     scalars: tuple[Value, ...] = (),
     turned: bool = False,
@@ -149,23 +225,29 @@ def _terms(
     if name in ("add", "subtract") and all(o.shape == dl.shape for o in operands):
         signed = found.number if name == "add" else -found.number
         return [
-            *_terms(operands[0], lower, found.number, found.scalars, turned, left - 1),
-            *_terms(operands[1], lower, signed, found.scalars, turned, left - 1),
+            *_terms(operands[0], factor, found.number, found.scalars, turned, left - 1),
+            *_terms(operands[1], factor, signed, found.scalars, turned, left - 1),
         ]
     if name == "transpose":
-        return _terms(operands[0], lower, found.number, found.scalars, not turned, left - 1)
+        return _terms(operands[0], factor, found.number, found.scalars, not turned, left - 1)
+    if name == ("upper_triangle" if turned else "lower_triangle") and made is not None and made.params["offset"] == 0:
+        return _terms(operands[0], factor, found.number, found.scalars, turned, left - 1)  # nothing else of dL counts
     if name == "filled" and made is not None and made.params["value"] == 0:
         return []
     if name == "index_add" and made is not None and _writes_diagonal(made, dl.builder.definitions):
         amount = _multiple(operands[1], found.number, found.scalars)
-        rest = _terms(operands[0], lower, found.number, found.scalars, turned, left - 1)
-        return [*rest, _Term("diagonal", amount.number, amount.scalars, _by_diagonal(amount.base, lower))]
+        rest = _terms(operands[0], factor, found.number, found.scalars, turned, left - 1)
+        return [*rest, _Term("diagonal", amount.number, amount.scalars, _by_diagonal(amount.base, factor.value))]
+    if name == "matmul" and operands[0].ndim == operands[1].ndim == 2:
+        side, symmetric = operands if turned else operands[::-1]
+        if factor.side(side) == ("upper" if turned else "lower") and is_symmetric(symmetric):
+            return [_Term("symmetric", found.number, found.scalars, symmetric)]
     transposed = _operand(operands[1], "transpose") if name == "matmul" and operands[0].ndim == 2 else None
     if name == "outer" or (transposed is not None and transposed.ndim == 2):
         u, v = operands[0], operands[1] if transposed is None else transposed
         u, v = (v, u) if turned else (u, v)
         solution = _multiple(u)
-        h = _solved_for(solution.base, lower)
+        h = _solved_for(solution.base, factor)
         if h is not None:
             both = (found.number * solution.number, (*found.scalars, *solution.scalars))
             return [_Term(name, *both, v, h, solution.base)]
@@ -181,62 +263,72 @@ def _writes_diagonal(made: Equation, definitions: dict[Var, Equation]) -> bool:
     return all(r is not None and r.op.name == "arange" and dict(r.params) == whole for r in rows)
 
 
-def _by_diagonal(amount: Value, lower: Value) -> Value:
+def _by_diagonal(amount: Value, factor: Value) -> Value:
     """amount * diagonal(L), without the product where the amount was divided by it."""
     quotient = amount.builder.definition(amount, "divide")
     if quotient is not None:
         c, d = (Value(amount.builder, o) for o in quotient.operands)
-        if _is_diagonal_of(d, lower):
+        if _is_diagonal_of(d, factor):
             return c
-    return amount * diagonal(lower)
+    return amount * diagonal(factor)
 
 
-def _is_diagonal_of(d: Value, lower: Value) -> bool:
+def _is_diagonal_of(d: Value, factor: Value) -> bool:
     made = d.builder.definition(d, "diagonal")
     plain = {"offset": 0, "axis1": 0, "axis2": 1}
-    return made is not None and made.operands[0] is lower.atom and dict(made.params) == plain
+    return made is not None and made.operands[0] is factor.atom and dict(made.params) == plain
 
 
-def _solved_for(u: Value, lower: Value) -> Value | None:
+def _solved_for(u: Value, factor: _Factor) -> Value | None:
     """The h of L^T u = h, if u was made so."""
-    for name in ("solve", "matmul"):
-        made = u.builder.definition(u, name)
-        if made is None:
-            continue
-        a, h = (Value(u.builder, o) for o in made.operands)
+    made = u.builder.definition(u)
+    if made is None or made.op.name not in ("solve", "matmul", "scipy_solve_triangular"):
+        return None
+    a, h = (Value(u.builder, o) for o in made.operands)
+    if h.ndim not in (1, 2):
+        return None
+    if made.op.name == "matmul":
         turned = _operand(a, "transpose")
-        if turned is None or h.ndim not in (1, 2):
-            continue
-        if name == "matmul":
-            made = u.builder.definition(turned)
-            if made is None or made.op.name not in ("inverse_of_lower", "inv"):
-                continue
-            turned = Value(u.builder, made.operands[0])
-        if turned.atom is lower.atom:
-            return h
-    return None
+        a = a if turned is None else turned
+        inverse = u.builder.definition(a)
+        if inverse is None or inverse.op.name not in ("inverse_of_lower", "inv"):
+            return None
+        side = factor.side(Value(u.builder, inverse.operands[0]))
+        wanted = "upper" if turned is None else "lower"
+    else:
+        side, wanted = factor.side(a), "upper"
+        if made.op.name == "scipy_solve_triangular":
+            if made.params["trans"]:
+                wanted = "lower"
+            if made.params["unit_diagonal"] or made.params["lower"] != (wanted == "lower"):
+                return None
+    return h if side == wanted else None
 
 
-def by_structure(dl: Value, lower: Value) -> Value | None:
-    """The symmetric cotangent of K for real matrices, or None where nothing of dL is of a known kind."""
-    if lower.ndim != 2 or lower.dtype.kind != "f" or dl.dtype != lower.dtype:
+def by_structure(dl: Value, value: Value, upper: bool = False) -> Value | None:
+    """The symmetric cotangent of K for real matrices, from that of `value`, which is L, or L^T with `upper`; None where
+    nothing of it is of a known kind."""
+    if value.ndim != 2 or value.dtype.kind != "f" or dl.dtype != value.dtype:
         return None
     from .decompositions import hermitian_part_read
 
-    terms = _terms(dl, lower)
+    factor = _Factor(value, upper)
+    terms = _terms(dl, factor, turned=upper)
     if not any(term.kind for term in terms):
         return None
-    inverse = inverse_of(lower)
+    lower = factor.lower
     parts: list[Value] = []
     unsymmetric: list[Value] = []  # of P
     others: list[Value] = []  # of dL
     for term in terms:
         if not term.kind:
             others.append(_scaled(term.v, term.number, term.scalars))
+        elif term.kind == "symmetric":
+            parts.append(_scaled(term.v, 0.5 * term.number, term.scalars))
         elif term.h is None or term.u is None:
-            parts.append(_by_inverse(term, inverse))
+            parts.append(_by_inverse(term, inverse_of(lower)))
         else:
-            square = _square(term, term.h, term.u, inverse)
+            square = _square(term, term.h, term.u, lower)
             product = outer(term.h, term.v) if term.kind == "outer" else term.h @ swap_last(term.v)
             if square is None:
                 unsymmetric.append(_scaled(product, term.number, term.scalars))
@@ -245,6 +337,7 @@ def by_structure(dl: Value, lower: Value) -> Value | None:
     if others:
         unsymmetric.append(swap_last(lower) @ _sum(others))
     if unsymmetric:
+        inverse = inverse_of(lower)
         symmetric = hermitian_part_read(_sum(unsymmetric), upper=False)
         parts.append(0.5 * (swap_last(inverse) @ symmetric @ inverse))
     return _sum(parts)
@@ -258,7 +351,7 @@ def _by_inverse(term: _Term, inverse: Value) -> Value:
     return _scaled(swap_last(inverse) @ weighted, 0.5 * term.number, term.scalars)
 
 
-def _square(term: _Term, h: Value, u: Value, inverse: Value) -> Value | None:
+def _square(term: _Term, h: Value, u: Value, lower: Value) -> Value | None:
     """L^-T P L^-1 / 2 for P = h v^T, if h and v are multiples of one thing."""
     first, second = _multiple(h), _multiple(term.v)
     if first.base.atom is not second.base.atom:
@@ -266,7 +359,7 @@ def _square(term: _Term, h: Value, u: Value, inverse: Value) -> Value | None:
     number, scalars = term.number * second.number, (*term.scalars, *second.scalars)
     if first.scalars or not first.number:
         number, scalars = number * first.number, (*scalars, *first.scalars)
-        u = swap_last(inverse) @ first.base
+        u = swap_last(inverse_of(lower)) @ first.base
     else:
         number /= first.number  # u is that multiple of what the thing itself gives
     return _scaled(outer(u, u) if term.kind == "outer" else u @ swap_last(u), 0.5 * number, scalars)

@@ -14,6 +14,8 @@ from .linear import Order, einsum, einsum_sizes, tensordot
 from .reduction import sum_
 from .shape import expand_dims, transpose
 
+NARROW = 16  # rows or columns from which on a matrix of a stack is worth a call of BLAS
+
 Multiply = Callable[[Sequence[Value], Sequence[str], str], Value]
 
 
@@ -93,10 +95,31 @@ def _product(values: Sequence[Value], terms: Sequence[str], target: str) -> Valu
         if not len(left) == len(right) == len(inner) == 1:
             return _einsum((a, b), (first, second), target, optimize=bool(left and right))
     elif max(a.ndim, b.ndim) > 2 or len(inner) > 1:
+        stacked = _stacked((a, b), (first, second), target, inner) if len(inner) == 1 else None
+        if stacked is not None:
+            return stacked
+        inner = "".join(c for c in (first if a.size >= b.size else second) if c in inner)  # the larger one as it lies
         axes = (tuple(map(first.index, inner)), tuple(map(second.index, inner)))
         free = "".join(c for c in first if c in left) + "".join(c for c in second if c in right)
         return _turned(tensordot(a, b, axes=axes), free, target)
     return _turned(_turned(a, first, batch + left + inner) @ _turned(b, second, batch + inner + right), natural, target)
+
+
+def _stacked(values: Sequence[Value], terms: Sequence[str], target: str, inner: str) -> Value | None:
+    """A stack of matrices times one matrix, which np.tensordot would have to copy where it does not lie in order."""
+    for (x, term), (m, pair) in (zip(values, terms, strict=True), reversed([*zip(values, terms, strict=True)])):
+        if m.ndim != 2 or x.ndim < 3:
+            continue
+        (new,) = set(pair) - {inner}
+        place = target.find(new) - len(target)
+        if place not in (-1, -2):
+            continue
+        wanted = target.replace(new, inner)
+        x, m = _turned(x, term, wanted), _turned(m, pair, inner + new if place == -1 else new + inner)
+        if min(*x.shape[-2:], *m.shape) < NARROW:
+            continue
+        return x @ m if place == -1 else m @ x
+    return None
 
 
 def _einsum(values: Sequence[Value], terms: Sequence[str], target: str, *, optimize: bool) -> Value:

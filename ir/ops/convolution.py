@@ -146,19 +146,19 @@ Each = int | tuple[int, ...]  # one number, or one for each dimension
 Padding = int | tuple[tuple[int, int], ...]
 
 
-def _each(value: Any, d: int) -> tuple[Any, ...]:
+def each(value: Any, d: int) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,) * d
 
 
-def _sides(padding: Padding, d: int) -> tuple[tuple[int, int], ...]:
+def both_sides(padding: Padding, d: int) -> tuple[tuple[int, int], ...]:
     return padding if isinstance(padding, tuple) else ((padding, padding),) * d
 
 
 def _written(x: ArrayType, w: ArrayType, **params: Any) -> tuple[Callable[..., Any], dict[str, Any]]:
     """The function that convolves, and the keywords that are not its defaults."""
     d = x.ndim - 2
-    given: dict[str, Any] = {name: _each(params[name], d) for name in ("stride", "dilation", "spread")}
-    given |= {"padding": _sides(params["padding"], d), "groups": params["groups"]}
+    given: dict[str, Any] = {name: each(params[name], d) for name in ("stride", "dilation", "spread")}
+    given |= {"padding": both_sides(params["padding"], d), "groups": params["groups"]}
     kernel = _kernel(x, w, convolve_channels.infer(x, w, **given).shape[2:], **given)
     defaults = {"stride": 1, "padding": 0, "dilation": 1, "spread": 1, "groups": 1}
     shown = {name: _one(given[name]) for name in defaults}
@@ -168,6 +168,20 @@ def _written(x: ArrayType, w: ArrayType, **params: Any) -> tuple[Callable[..., A
 def _convolution_text(x: ArrayType, w: ArrayType, **params: Any) -> str:
     kernel, keywords = _written(x, w, **params)
     return f"{kernel.__name__}({{0}}, {{1}}{''.join(f', {name}={value}' for name, value in keywords.items())})"
+
+
+def function_of(
+    x: ArrayType, w: ArrayType, stride: Each, padding: Padding, dilation: Each, spread: Each, groups: int
+) -> str:
+    """The name of the function that convolves."""
+    given = {"stride": stride, "padding": padding, "dilation": dilation, "spread": spread, "groups": groups}
+    return _written(x, w, **given)[0].__name__
+
+
+def is_by_row(c: int, o: int, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> bool:
+    """Whether the rows of a kernel are multiplied one by one, as in `convolution`."""
+    apart = len(kernel) > 1 and kernel[0] > 1 and stride[0] == dilation[0] == 1
+    return apart and 4 * c * prod(kernel[1:]) >= 3 * o
 
 
 def _convolved(x: Any, w: Any, **params: Any) -> Any:
@@ -286,7 +300,7 @@ def convolve_channels(
         raise ValueError(
             f"a convolution of {c} input channels does not fit a kernel of shape {w.shape} in {groups} group(s)"
         )
-    strides, sides, apart, between = _each(stride, d), _sides(padding, d), _each(dilation, d), _each(spread, d)
+    strides, sides, apart, between = each(stride, d), both_sides(padding, d), each(dilation, d), each(spread, d)
     out = []
     for i in range(d):
         length = (x.shape[2 + i] - 1) * between[i] + 1 + sum(sides[i])
@@ -320,7 +334,7 @@ def _input_vjp(
     """A full convolution of the cotangent (spread by the stride) with the rotated kernel."""
     d = x.ndim - 2
     rotated = swap_channels(flip(w, axis=tuple(range(2, d + 2))), groups)
-    strides, sides, apart, between = _each(stride, d), _sides(padding, d), _each(dilation, d), _each(spread, d)
+    strides, sides, apart, between = each(stride, d), both_sides(padding, d), each(dilation, d), each(spread, d)
     around = []
     for i in range(d):
         window = (w.shape[2 + i] - 1) * apart[i] + 1
@@ -346,7 +360,7 @@ def _kernel_vjp(
         split = _transposed(reshape(x, shape=(n, groups, c, *x.shape[2:])), (2, 1, 0, *range(3, d + 3)))
         images = reshape(split, shape=(c, groups * n, *x.shape[2:]))
         kernels = _transposed(g, swapped)
-    strides, sides, apart, between = _each(stride, d), _sides(padding, d), _each(dilation, d), _each(spread, d)
+    strides, sides, apart, between = each(stride, d), both_sides(padding, d), each(dilation, d), each(spread, d)
     around = []
     for i in range(d):
         low = sides[i][0]

@@ -94,17 +94,17 @@ def cholesky_vjp(g: Value, y: Value, a: Value, *, upper: bool) -> Value:
     Where the matrix is symmetric as it is written, the cotangent may be, too."""
     from .cholesky import by_structure, inverse_of
 
-    if upper or a.dtype.kind == "c":
-        lower, d_lower = (adjoint(y), swap_last(g)) if upper else (y, conj(g))
-        inverse = inv(lower)
-        symmetric = hermitian_part_read(adjoint(lower) @ d_lower, upper=False)
-        below = read_triangle(0.5 * (adjoint(inverse) @ symmetric @ inverse), upper=False)
-        return swap_last(below) if upper else conj(below)
-    whole = by_structure(g, y)
-    if whole is None:
-        inverse = inverse_of(y)
-        whole = 0.5 * (swap_last(inverse) @ hermitian_part_read(swap_last(y) @ g, upper=False) @ inverse)
-    return whole if is_symmetric(a) else read_triangle(whole, upper=False)
+    whole = by_structure(g, y, upper)
+    if whole is not None:
+        return whole if is_symmetric(a) else read_triangle(whole, upper)
+    lower, d_lower = (adjoint(y), swap_last(g)) if upper else (y, conj(g))
+    real_ = a.dtype.kind != "c"
+    inverse = inverse_of(lower) if real_ else inv(lower)
+    whole = 0.5 * (adjoint(inverse) @ hermitian_part_read(adjoint(lower) @ d_lower, upper=False) @ inverse)
+    if real_ and is_symmetric(a):
+        return whole
+    below = read_triangle(whole, upper=False)
+    return swap_last(below) if upper else conj(below)
 
 
 # ------------------------------------------------------------------------------------------------------------- QR

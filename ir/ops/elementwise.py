@@ -33,15 +33,15 @@ def _ufunc_rule(ufunc: np.ufunc, python_scalars: bool) -> Callable[..., ArrayTyp
 
     def unary_rule(x: ArrayType) -> ArrayType:
         if python_scalars and x.weak:
-            return ArrayType((), ufunc_dtype(ufunc, number(x)), weak=True)
-        return ArrayType(x.shape, ufunc_dtype(ufunc, x))
+            return x.like((), ufunc_dtype(ufunc, number(x)), weak=True)
+        return x.like(x.shape, ufunc_dtype(ufunc, x))
 
     def binary_rule(a: ArrayType, b: ArrayType) -> ArrayType:
         if python_scalars and a.weak and b.weak:
             if ufunc in _ORDERINGS and "c" in (a.dtype.kind, b.dtype.kind):
                 raise TypeError(f"{ufunc.__name__} is not defined between Python's complex numbers")
-            return ArrayType((), ufunc_dtype(ufunc, number(a), number(b)), weak=True)
-        return ArrayType(broadcast_shapes(a.shape, b.shape), ufunc_dtype(ufunc, a, b))
+            return a.like((), ufunc_dtype(ufunc, number(a), number(b)), weak=True)
+        return a.like(broadcast_shapes(a.shape, b.shape), ufunc_dtype(ufunc, a, b))
 
     return unary_rule if ufunc.nin == 1 else binary_rule
 
@@ -135,10 +135,12 @@ def adds_up_squares(x: Value) -> bool:
     return True
 
 
-def _above(y: Value) -> Value:
-    """y, and 0 where it is -inf: nothing has a share in a sum of nothing."""
-    chosen: Value = where(y.equals(-np.inf), 0, y)
-    return chosen
+def _share(y: Value, part: Value, other: Value) -> Value:
+    """The share of one part in y = logaddexp(part, other); where that is -inf, a sum of nothing, it is 0."""
+    numbers = [x.literal for x in (part, other) if x.literal is not None]
+    some = any(number.real > -np.inf for number in numbers)  # as in log(1 + exp(x)), logaddexp(0, x)
+    share: Value = exp(part - (y if some else where(y.equals(-np.inf), 0, y)))
+    return share
 
 
 def _power_base(g: Value, y: Value, x: Value, p: Value) -> Value | None:
@@ -189,7 +191,7 @@ log10 = unary(np.log10, lambda g, y, x: g / (float(np.log(10.0)) * x), domain=PO
 log1p = unary(np.log1p, lambda g, y, x: g / (1 + x), domain=POSITIVE)
 sqrt = unary(np.sqrt, lambda g, y, x: 0.5 * g / (_nonzero(y) if adds_up_squares(x) else y), domain=POSITIVE)
 cbrt = unary(np.cbrt, lambda g, y, x: g / (3 * y * y), domain=POSITIVE)
-logaddexp = binary(np.logaddexp, lambda g, y, a, b: g * exp(a - _above(y)), lambda g, y, a, b: g * exp(b - _above(y)))
+logaddexp = binary(np.logaddexp, lambda g, y, a, b: g * _share(y, a, b), lambda g, y, a, b: g * _share(y, b, a))
 
 # --------------------------------------------------------------------------------- trigonometric and hyperbolic
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..builder import Value
 from ..dims import Dim
 from ..indexing import SLOT, Index, Slice, Slot, concrete_index, index_text, indexed_shape
-from ..kernels import add_rows, last_write
+from ..kernels import add_rows, at_numbers, last_write
 from ..op import NONDIFF, op
 from ..sizes import reaches
 from ..types import ArrayType, Shape, normalize_axis, result_dtype
@@ -20,7 +20,7 @@ from .reduction import sum_
 from .shape import arange as _arange
 from .shape import expand_dims, filled, zeros
 
-NARROW = 128  # bytes of a row
+NARROW = 1024  # bytes of a row
 MANY = 4096  # numbers to be added, from which on a kernel of our own pays
 
 
@@ -73,7 +73,7 @@ def _axes_of_one(index: Index, shape: Shape) -> tuple[int, ...] | None:
     return tuple(taken)
 
 
-def _check_fits(value: ArrayType, shape: Shape) -> None:
+def check_fits(value: ArrayType, shape: Shape) -> None:
     """A value written into a place of this shape must broadcast to it (leading ones may be dropped)."""
     trimmed = value.shape
     while len(trimmed) > len(shape) and trimmed[0] == 1:
@@ -97,7 +97,7 @@ def _set_item_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: In
 
 @op(name="set_item", batch=write_batch, fun=_set_item, python="{0}", update=_set_item_text)
 def set_item(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index) -> ArrayType:
-    _check_fits(value, indexed_shape(x.shape, index, arrays))
+    check_fits(value, indexed_shape(x.shape, index, arrays))
     return x.strong()
 
 
@@ -191,18 +191,30 @@ def _index_add_text(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: I
     target = index_text(index, 2)
     if distinct:
         return f"{{0}}[{target}] += {{1}}"
+    if isinstance(index[0], Slot) and all(isinstance(entry, Slice) for entry in index[1:]):
+        rows = (Slice(), *index[1:])
+        if _adds_many_rows(x.with_shape(indexed_shape(x.shape, rows, ())), value, arrays[0]):
+            return f"add_rows({{0}}{f'[{index_text(rows, 0)}]' if index[1:] else ''}, {{2}}, {{1}})"
+    if len(index) == 2 and isinstance(index[0], Slot) and type(index[1]) is int:
+        return f"np.add.at({{0}}[:, {index[1]}], {{2}}, {{1}})"
     if len(index) == 1 and isinstance(index[0], Slot):
-        return f"{'add_rows' if _adds_many_rows(x, value, arrays[0]) else 'np.add.at'}({{0}}, {target}, {{1}})"
-    if any(isinstance(entry, Slice) or entry is Ellipsis for entry in index):
-        target = f"np.index_exp[{target}]"
         return f"np.add.at({{0}}, {target}, {{1}})"
-    return f"np.add.at({{0}}, ({target}), {{1}})"
+    apart = any(isinstance(entry, Slice) or entry is Ellipsis for entry in index)
+    target = f"np.index_exp[{target}]" if apart else f"({target})"
+    return f"{'at_numbers(np.add, ' if many_numbers(x, value, arrays) else 'np.add.at('}{{0}}, {target}, {{1}})"
 
 
 def _adds_many_rows(x: ArrayType, value: ArrayType, places: ArrayType) -> bool:
     """Whether so many rows of a table are added to that NumPy's np.add.at is worth being avoided."""
     rows = places.dtype.kind in "iu" and places.ndim > 0 and value.shape == places.shape + x.shape[1:]
-    return rows and x.ndim > 1 and x.size > 0 and value.dtype == x.dtype and reaches(value.size, MANY)
+    one_line = x.ndim == places.ndim == 1
+    return rows and not one_line and x.size > 0 and value.dtype == x.dtype and reaches(value.size, MANY)
+
+
+def many_numbers(x: ArrayType, value: ArrayType, arrays: tuple[ArrayType, ...]) -> bool:
+    """Whether so many numbers, not much fewer than the array has, meet it that a ufunc's .at is worth being avoided."""
+    known = not isinstance(x.size, Dim) and not isinstance(value.size, Dim) and value.dtype == x.dtype
+    return known and all(a.dtype.kind in "iu" for a in arrays) and value.size >= MANY and 4 * value.size >= x.size > 0
 
 
 @op(
@@ -211,7 +223,7 @@ def _adds_many_rows(x: ArrayType, value: ArrayType, places: ArrayType) -> bool:
     fun=_index_add,
     python="{0}",
     update=_index_add_text,
-    helpers=(add_rows,),
+    helpers=(add_rows, at_numbers),
 )
 def index_add(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, distinct: bool = False) -> ArrayType:
     """x with `value` added at the index; places named more than once collect every addition (np.add.at).
@@ -219,7 +231,7 @@ def index_add(x: ArrayType, value: ArrayType, *arrays: ArrayType, index: Index, 
     `distinct` promises that no place is named twice.
     """
     shape = indexed_shape(x.shape, index, arrays)
-    _check_fits(value, shape)
+    check_fits(value, shape)
     if value.ndim > len(shape):
         raise ValueError(f"cannot add shape {value.shape} into shape {shape}")
     dtype = result_dtype(x, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from ..op import Nondifferentiable, op
 from ..program import Origin, Program, Var
 from ..types import ArrayType
 from .batched_loops import UNKNOWN, cond_batch, scan_batch, while_batch
+from .rounds import read_back
 
 
-def _stacked(type_: ArrayType, length: int) -> ArrayType:
-    return ArrayType((length, *type_.shape), type_.dtype)
+def _stacked(type_: ArrayType, length: int, listed: bool = False) -> ArrayType:
+    """One value for each round: an array, or with `listed` a list, in which Python's numbers stay what they are."""
+    return ArrayType((length, *type_.shape), type_.dtype, type_.weak and listed)
 
 
 def _check_inputs(program: Program, types: Sequence[ArrayType], what: str) -> None:
@@ -33,7 +36,9 @@ def _own(values: Sequence[Any]) -> list[Any]:
 # ------------------------------------------------------------------------------------------------------------ scan
 
 
-def _run_scan(*operands: Any, body: Program, length: int, consts: int, carry: int, reverse: bool) -> tuple[Any, ...]:
+def _run_scan(
+    *operands: Any, body: Program, length: int, consts: int, carry: int, reverse: bool, listed: bool
+) -> tuple[Any, ...]:
     from ..interp import evaluate
 
     fixed, state, xs = operands[:consts], list(operands[consts : consts + carry]), operands[consts + carry :]
@@ -49,33 +54,45 @@ def _run_scan(*operands: Any, body: Program, length: int, consts: int, carry: in
             place[i] = value
     stacked = [*collected, *kept]
     if length != UNKNOWN:
-        outs = scan_types(body, length, carry)[carry:]
+        outs = scan_types(body, length, carry, listed)[carry:]
         return (*state, *(_stack(values, t) for values, t in zip(stacked, outs, strict=True)))
     return (*state, *stacked)
 
 
 def _stack(values: list[Any], type_: ArrayType) -> Any:
+    if type_.weak:
+        return values
     return np.array(values, type_.dtype).reshape(type_.shape)
 
 
-def scan_types(body: Program, length: int, carry: int) -> tuple[ArrayType, ...]:
+def scan_types(body: Program, length: int, carry: int, listed: bool = False) -> tuple[ArrayType, ...]:
     """The final carries, the collected results, and the carry with which each iteration began."""
     state = tuple(o.type for o in body.outputs[:carry])
-    collected = tuple(_stacked(o.type, length) for o in body.outputs[carry:])
-    return (*state, *collected, *(_stacked(t, length) for t in state))
+    collected = tuple(_stacked(o.type, length, listed) for o in body.outputs[carry:])
+    return (*state, *collected, *(_stacked(t, length, listed) for t in state))
 
 
 @op(name="scan", fun=_run_scan, batch=scan_batch, python="", numbered=False, may_alias=True, several=True)
 def scan(
-    *operands: ArrayType, body: Program, length: int, consts: int, carry: int, reverse: bool = False
+    *operands: ArrayType,
+    body: Program,
+    length: int,
+    consts: int,
+    carry: int,
+    reverse: bool = False,
+    listed: bool = False,
 ) -> tuple[ArrayType, ...]:
-    """`length` iterations of body(consts, carry, x[i]) -> (carry, y[i])."""
-    slices = [t.with_shape(t.shape[1:]) for t in operands[consts + carry :]]
+    """`length` iterations of body(consts, carry, x[i]) -> (carry, y[i]).
+
+    With `listed` the values of the rounds stand in lists: the loop goes over these, without an index, and the loop back
+    reads what is collected instead of computing it a second time.
+    """
+    slices = [replace(t, shape=t.shape[1:]) for t in operands[consts + carry :]]
     _check_inputs(body, [*operands[: consts + carry], *slices], "the body of the loop")
     types = tuple(o.type for o in body.outputs[:carry])
     if types != operands[consts : consts + carry]:
         raise TypeError("the body of a loop must return a carry of the types that it takes")
-    return scan_types(body, length, carry)
+    return scan_types(body, length, carry, listed)
 
 
 def inline(
@@ -188,6 +205,7 @@ def scan_vjp(
     consts: int,
     carry: int,
     reverse: bool,
+    listed: bool = False,
 ) -> tuple[Value | None, ...]:
     """The same loop the other way round: it carries the cotangents of carry and constants, and reads what was kept."""
     from ..grad import backward
@@ -205,25 +223,27 @@ def scan_vjp(
     c = _copies(inner, fixed)
     dc = [_strong_input(inner, fixed[i]) for i in const_ids]
     dk = [_strong_input(inner, state[i]) for i in carry_ids]
-    k = [inner.input(v.type.strong(), v.name) for v in state]
+    k = [inner.input(v.type if listed else v.type.strong(), v.name) for v in state]
     x = _copies(inner, slices)
     dy = {
         j: inner.input(body.outputs[j + carry].type.strong(), "dy") for j, g in enumerate(d_collected) if g is not None
     }
     dkept = {i: inner.input(state[i].type.strong(), "") for i in carry_ids if d_kept[i] is not None}
-    results = inline(inner, _with_strong_carry(body, consts, carry), [*c, *k, *x])
+    results = inline(inner, body if listed else _with_strong_carry(body, consts, carry), [*c, *k, *x])
     seeds = [(results[i], d) for i, d in zip(carry_ids, dk, strict=True)]
     seeds += [(results[carry + j], d) for j, d in dy.items()]
     wanted = [*(c[i] for i in const_ids), *(k[i] for i in carry_ids), *(x[i] for i in slice_ids)]
+    if listed:  # what a round adds to a sum over the rounds is added where it is made
+        seeds += [(c[i], d) for i, d in zip(const_ids, dc, strict=True)]
     found = backward(inner, seeds, wanted)
     level = max((e.level for e in inner.equations), default=1)
     for g in found[: len(const_ids)]:  # the name is for the sum over all iterations
-        if g is not None and isinstance(g.atom, Var) and g.atom not in inner.inputs:
+        if not listed and g is not None and isinstance(g.atom, Var) and g.atom not in inner.inputs:
             g.atom.name, g.atom.named = "", False
     with inner.at(None, level):
         full = [None if g is None else _in_full(g, w.type) for g, w in zip(found, wanted, strict=True)]
         first, second = len(const_ids), len(const_ids) + len(carry_ids)
-        totals = [acc if g is None else acc + g for acc, g in zip(dc, full[:first], strict=True)]
+        totals = [acc if g is None else g if listed else acc + g for acc, g in zip(dc, full[:first], strict=True)]
         states = [_zero(k[i]) if g is None else g for i, g in zip(carry_ids, full[first:second], strict=True)]
         states = [g + dkept[i] if i in dkept else g for i, g in zip(carry_ids, states, strict=True)]
         moved = [_zero(x[i]) if g is None else g for i, g in zip(slice_ids, full[second:], strict=True)]
@@ -232,6 +252,9 @@ def scan_vjp(
         for new, i in zip(states, carry_ids, strict=True):
             _name(new, f"d{state[i].name}" if state[i].name else "")
     adjoint = inner.program(f"{body.name}_adjoint", [*totals, *states, *moved])
+    read: list[int] = []
+    if listed:
+        adjoint, read = read_back(adjoint, [results[carry + j] for j in range(count)])
 
     builder = ys[0].builder
     init = []
@@ -245,9 +268,10 @@ def scan_vjp(
     xs = [*kept, *operands[consts + carry :]]
     xs += [_in_full(d_collected[j], ys[carry + j].type) for j in dy]  # type: ignore[arg-type]
     xs += [_in_full(d_kept[i], kept[i].type) for i in dkept]  # type: ignore[arg-type]
+    xs += [ys[carry + j] for j in read]
     outs = builder.emit(
         scan, *operands[:consts], *init, *xs, body=adjoint, length=length, consts=consts, carry=len(init),
-        reverse=not reverse,
+        reverse=not reverse, listed=listed,
     )  # fmt: skip
     outs = outs if isinstance(outs, tuple) else (outs,)
     cotangents: list[Value | None] = [None] * len(operands)

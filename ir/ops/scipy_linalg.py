@@ -17,6 +17,7 @@ from ..builder import Value
 from ..indexing import Slice
 from ..op import Op, of_module, register
 from ..types import ArrayType, broadcast_shapes, result_dtype
+from .cholesky import known_solution, known_triangular, multiple_of_square
 from .decompositions import off_diagonal, read_triangle
 from .elementwise import astype
 from .indexing import getitem
@@ -112,7 +113,8 @@ def solve_triangular_vjp(
     if trans == 2:
         db = conj(solve_triangular(a, conj(right), trans=0, **keywords))
     else:
-        db = solve_triangular(a, right, trans=1 - trans, **keywords)
+        known = known_triangular(a, right, 1 - trans, **keywords)
+        db = solve_triangular(a, right, trans=1 - trans, **keywords) if known is None else known
     if stacked:
         db = squeeze(db, axis=(db.ndim - 1,))
     da = -(_pair(db, y, vectors) if trans == 0 else _pair(y, db, vectors))
@@ -142,19 +144,31 @@ cho_solve = _record(
 def cho_solve_vjp(g: Value, y: Value, c: Value, b: Value, *, lower: bool) -> tuple[Value, Value]:
     """A = L L^H: dA = -db x^T as of any system, and from there to the triangle that is read."""
     stacked = b.ndim == 1 and c.ndim > 2  # one vector for a stack of matrices
-    db = conj(cho_solve(c, conj(columns(g) if stacked else g), lower=lower))
+    right = conj(columns(g) if stacked else g)
+    found = known_solution("scipy_cho_solve", c, right, lower=lower)
+    db = conj(cho_solve(c, right, lower=lower) if found is None else found)
     db = squeeze(db, axis=(db.ndim - 1,)) if stacked else db
     whole = _pair(db, y, b.ndim == 1)
     if c.dtype.kind != "c" and whole.dtype.kind != "c":
-        both = whole + swap_last(whole)
+        squared = None if found is None else multiple_of_square(found, y, 2)
+        both = whole + swap_last(whole) if squared is None else squared
         if lower:
-            return -lower_triangle(both @ lower_triangle(c)), db
-        return -upper_triangle(upper_triangle(c) @ both), db
+            return -lower_triangle(both @ _triangle(c, lower)), db
+        return -upper_triangle(_triangle(c, lower) @ both), db
     if lower:
         factor = lower_triangle(c)
         return -lower_triangle(whole @ conj(factor) + conj(swap_last(whole) @ factor)), db
     factor = upper_triangle(c)
     return -upper_triangle(conj(factor) @ whole + conj(factor @ swap_last(whole))), db
+
+
+def _triangle(c: Value, lower: bool) -> Value:
+    """The triangle of a factor that is read: all of it, if there are zeros elsewhere."""
+    made = c.builder.definition(c, "cholesky")
+    if made is not None and made.params["upper"] != lower:
+        return c
+    part: Value = lower_triangle(c) if lower else upper_triangle(c)
+    return part
 
 
 # --------------------------------------------------------------------------------------------------------------- LU

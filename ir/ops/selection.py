@@ -8,9 +8,9 @@ import numpy as np
 
 from ..batching import elementwise
 from ..builder import Value
-from ..op import NONDIFF, Masked, op
+from ..op import NONDIFF, Masked, Refused, op
 from ..types import ArrayType, Shape, broadcast_shapes, result_dtype
-from .elementwise import isfinite, maximum, minimum, remainder
+from .elementwise import isfinite, maximum, minimum, not_equal, remainder
 
 # ---------------------------------------------------------------------------------------------------------- choose
 
@@ -37,6 +37,26 @@ def choose_vjp(g: Value, y: Value, places: Value, *choices: Value, mode: str) ->
     elif mode == "clip":
         places = minimum(maximum(places, 0), len(choices) - 1)
     return (None, *(Masked(g, places.equals(i)) for i in range(len(choices))))
+
+
+# ------------------------------------------------------------------------------------------------ a number or 1
+
+
+def _or_one(x: Any) -> Any:
+    return x if x != 0 else np.asarray(x).dtype.type(1)
+
+
+@op(name="or_one", fun=_or_one, batch=Refused("it is made after every batch is written"), python="({0} or 1.0)")
+def or_one(x: ArrayType) -> ArrayType:
+    """A number, and 1 for 0: what is divided by the length of a vector of zeros. To be read by operators alone."""
+    if x.shape or x.weak or not x.inexact:
+        raise TypeError(f"{x} is not a float of NumPy's")
+    return x
+
+
+@or_one.vjp
+def or_one_vjp(g: Value, y: Value, x: Value) -> Masked:
+    return Masked(g, not_equal(x, 0))
 
 
 # ------------------------------------------------------------------------------------------------------ nan_to_num

@@ -197,6 +197,8 @@ def _beta_text(a: ArrayType, b: ArrayType, x: ArrayType, *, i: int, j: int) -> s
 )
 def beta_moment(a: ArrayType, b: ArrayType, x: ArrayType, *, i: int, j: int) -> ArrayType:
     dtype = result_dtype(a, b, x, _NUMBER)
+    if dtype.kind != "f":
+        raise TypeError(f"no moments of the beta distribution in {dtype}")
     return ArrayType(broadcast_shapes(a.shape, b.shape, x.shape), dtype)
 
 

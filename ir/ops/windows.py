@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..batching import Batch
 from ..builder import Value
 from ..indexing import Slice
-from ..op import op
+from ..op import Refused, op
 from ..types import ArrayType, Shape, broadcast_shapes
-from ..window_kernels import kept, overlap_add, share_among_extremes
+from ..window_kernels import chosen, kept, overlap_add, reduce_few, share_among_extremes, spread_over_few
 from .convolution import sliding_window_view
 from .elementwise import divide, where
 from .indexing import getitem
@@ -15,6 +17,7 @@ from .reduction import sum_
 from .shape import expand_dims
 
 Axes = tuple[int, ...]
+LATE = Refused("it is made after every derivative is written")
 
 
 @op(name="kept", fun=kept, elementwise=True, python="kept({0}, {1})", helpers=(kept,))
@@ -25,6 +28,16 @@ def keep(x: ArrayType, mask: ArrayType) -> ArrayType:
 
 
 keep.vjp(lambda g, y, x, mask: where(mask, g, 0), None)
+
+
+@op(name="chosen", fun=chosen, elementwise=True, batch=LATE, python="chosen({0}, {1}, {2})", helpers=(chosen,))
+def choose_bits(mask: ArrayType, a: ArrayType, b: ArrayType) -> ArrayType:
+    if mask.dtype.kind != "b" or a != b or mask.shape != a.shape or a.dtype.kind != "f" or a.dtype.itemsize > 8:
+        raise TypeError(f"no bits of {a} and {b} are chosen by {mask}")
+    return ArrayType(a.shape, a.dtype)
+
+
+choose_bits.vjp(None, lambda g, y, mask, a, b: where(mask, g, 0), lambda g, y, mask, a, b: where(mask, 0, g))
 
 
 def _share_text(g: ArrayType, y: ArrayType, x: ArrayType, *, axis: Axes) -> str:
@@ -61,6 +74,33 @@ def _share_vjp(g: Value, dx: Value, dy: Value, y: Value, x: Value, *, axis: Axes
 
 
 share.vjp(_share_vjp, None, None)
+
+
+@op(
+    name="sum_of_few",
+    fun=lambda x, axis: reduce_few(np.add, x, axis),
+    batch=LATE,
+    rule=LATE,
+    python=lambda x, *, axis: f"reduce_few(np.add, {{0}}, {axis})",
+    helpers=(reduce_few,),
+)
+def sum_of_few(x: ArrayType, *, axis: Axes) -> ArrayType:
+    """The sum along short axes, in the order of their elements."""
+    return x.with_shape([n for i, n in enumerate(x.shape) if i not in axis])
+
+
+@op(
+    name="spread_over_few",
+    fun=spread_over_few,
+    batch=LATE,
+    rule=LATE,
+    python=lambda x, *, shape, axis: f"spread_over_few({{0}}, {shape}, {axis})",
+    helpers=(spread_over_few,),
+)
+def spread(x: ArrayType, *, shape: Shape, axis: Axes) -> ArrayType:
+    if x.shape != tuple(n for i, n in enumerate(shape) if i not in axis):
+        raise ValueError(f"{x} is not an array of shape {shape} without the axes {axis}")
+    return x.with_shape(shape)
 
 
 def _overlap_text(windows: ArrayType, *, shape: Shape, axis: Axes, step: Axes) -> str:

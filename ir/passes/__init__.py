@@ -17,24 +17,23 @@ Pass = Callable[[Program], Program]
 PIPELINE: tuple[Pass, ...] = (
     eliminate_dead_code,
     prune,  # first, since forward mode leaves the cotangents that nothing reads as operands of loops and calls
-    eliminate_dead_code,
     simplify,
     eliminate_dead_code,
     prune,
-    eliminate_dead_code,
     shrink_products,
 )
 
 
 def optimize(program: Program) -> Program:
     """Run the pipeline, first on the programs inside of loops and branches."""
-    program = replace(program, equations=tuple(map(_optimize_inside, program.equations)))
+    if any(equation.holds_programs for equation in program.equations):
+        program = replace(program, equations=tuple(map(_optimize_inside, program.equations)))
     for run in PIPELINE:
         program = run(program)
     return program
 
 
 def _optimize_inside(equation: Equation) -> Equation:
-    if not any(isinstance(value, Program) for value in equation.params.values()):
+    if not equation.holds_programs:
         return equation
     return replace(equation, params=map_programs(dict(equation.params), optimize))

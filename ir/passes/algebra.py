@@ -13,24 +13,37 @@ from typing import Any
 
 import numpy as np
 
-from ..builder import Builder, Rule, Value
+from ..builder import NUMBER, Builder, Rule, Value, looks_into
 from ..dims import is_symbolic_number
 from ..op import BY_NAME
 from ..program import Literal, Var
-from ..types import ArrayType, broadcast_shapes, normalize_axes, result_dtype
+from ..types import ArrayType, broadcast_shapes, result_dtype
 from .cancelling import CANCELLING_RULES
-from .coefficients import COEFFICIENT_RULES, LONGEST_NUMBER, scaled_sum
+from .coefficients import COEFFICIENT_RULES, LONGEST_NUMBER, Scaled, is_part, peeled, scale, scaled_sum
 from .custom import CUSTOM_RULES
 from .identities import IDENTITY_RULES
 from .masks import MASK_RULES
 from .memory import MEMORY_RULES, overwritten_addition
 from .moments import MOMENT_RULES
-from .picking import PICKING_RULES
+from .odd_functions import ODD_RULES
+from .outward import OUTWARD_RULES
+from .picking import PICKED_RULES, PICKING_RULES
 from .products import PRODUCT_RULES
+from .rearranging import (
+    broadcast_to_itself,
+    reshape_again,
+    squeeze_sum,
+    transpose_again,
+    transposed_product,
+    undo,
+)
 from .reuse import REUSE_RULES
 from .scatter import SCATTER_RULES, sum_of_scatter
+from .shares import SHARE_RULES
 from .symmetric import SYMMETRIC_RULES
+from .systems import FACTOR_RULES
 from .tangents import TANGENT_RULES
+from .uniform import UNIFORM_RULES
 from .zeros import ZERO_RULES
 
 
@@ -70,14 +83,14 @@ def _negated(builder: Builder, value: Value, *others: Value) -> Value | None:
 
     What the user, or a backward block, has given a name stays a line of its own.
     """
-    inner = _defined(builder, value, "negative")
-    made = builder.definition(value)
-    if not inner or made is None or made.out.named:
+    made = builder.definition(value, "negative")
+    if made is None or made.out.named:
         return None
     exact = value.type.inexact and (value.dtype.kind == "c" or not _parts_mix(builder, *others))
-    return inner[0] if exact or all(o.dtype == value.dtype for o in others) else None
+    return Value(builder, made.operands[0]) if exact or all(o.dtype == value.dtype for o in others) else None
 
 
+@looks_into(NUMBER)
 def multiply_by_one(builder: Builder, a: Value, b: Value) -> Value | None:
     """1 * x = x * 1 = x."""
     if _parts_mix(builder, a, b):
@@ -87,29 +100,32 @@ def multiply_by_one(builder: Builder, a: Value, b: Value) -> Value | None:
     return a if _is(b, 1) and _keeps_type(a, b) else None
 
 
+@looks_into(NUMBER)
 def divide_by_one(builder: Builder, a: Value, b: Value) -> Value | None:
     """x / 1 = x."""
     return a if _is(b, 1) and a.type.inexact and _keeps_type(a, b) and not _parts_mix(builder, a) else None
 
 
+@looks_into("negative")
 def negate_twice(builder: Builder, x: Value) -> Value | None:
     """-(-x) = x."""
     inner = _defined(builder, x, "negative")
     return inner[0] if inner else None
 
 
+@looks_into("negative")
 def multiply_negated(builder: Builder, a: Value, b: Value) -> Value | None:
     """(-a) * b = a * (-b) = -(a * b), the sign moved out where that costs nothing more."""
     if _parts_mix(builder, a, b):
         return None
-    shape = broadcast_shapes(a.shape, b.shape)
     for x, other, first in ((a, b, True), (b, a, False)):
         inner = _negated(builder, x, other)
-        if inner is not None and x.shape == shape:
+        if inner is not None and x.shape == broadcast_shapes(a.shape, b.shape):
             return -(inner * other if first else other * inner)
     return None
 
 
+@looks_into("negative")
 def divide_negated(builder: Builder, a: Value, b: Value) -> Value | None:
     """(-a) / b = -(a / b)."""
     inner = _negated(builder, a)
@@ -118,15 +134,24 @@ def divide_negated(builder: Builder, a: Value, b: Value) -> Value | None:
     return -(inner / b) if a.shape == broadcast_shapes(a.shape, b.shape) else None
 
 
+@looks_into("negative")
 def add_negated(builder: Builder, a: Value, b: Value) -> Value | None:
     """a + (-b) = a - b, (-a) + b = b - a."""
     inner = _negated(builder, b, a)
     if inner is not None:
         return a - inner
     inner = _negated(builder, a, b)
+    inner = _negated_part(builder, a) if inner is None else inner
     return b - inner if inner is not None else None
 
 
+def _negated_part(builder: Builder, value: Value) -> Value | None:
+    """x of a part -x of a cotangent, which has the name that the sum will have."""
+    inner = _defined(builder, value, "negative") if is_part(builder, value) else None
+    return inner[0] if inner and value.type.inexact else None
+
+
+@looks_into("negative")
 def subtract_negated(builder: Builder, a: Value, b: Value) -> Value | None:
     """a - (-b) = a + b."""
     inner = _negated(builder, b, a)
@@ -137,6 +162,9 @@ def add_twice(builder: Builder, a: Value, b: Value) -> Value | None:
     """x + x = 2 * x; in the backward pass c * x + c * x = (2 c) * x for a number c, also where c * x has a name."""
     if not _same(a, b) or not a.type.inexact or _parts_mix(builder, a):
         return None
+    part = peeled(builder, a) if is_part(builder, a) else None
+    if part is not None and part.rest is not None and not part.trivial and part.rest.type == a.type:
+        return scale(builder, Scaled(2 * part.num, part.den, part.rest))
     made = _defined(builder, a, "multiply") if builder.level > 0 else None
     number: Any = made[0].literal if made is not None and made[0].type.weak else None
     if made is not None and type(number) in (int, float) and made[1].type == a.type:
@@ -144,11 +172,13 @@ def add_twice(builder: Builder, a: Value, b: Value) -> Value | None:
     return 2 * a
 
 
+@looks_into(NUMBER)
 def subtract_zero(builder: Builder, a: Value, b: Value) -> Value | None:
     """x - 0 = x."""
     return a if isinstance(b.atom, Literal) and repr(b.atom.value) in ("0", "0.0") and _keeps_type(a, b) else None
 
 
+@looks_into(NUMBER)
 def power_of_one(builder: Builder, a: Value, b: Value) -> Value | None:
     """x ** 1 = x."""
     return a if _is(b, 1) and a.type.inexact and _keeps_type(a, b) and not _parts_mix(builder, a) else None
@@ -157,6 +187,7 @@ def power_of_one(builder: Builder, a: Value, b: Value) -> Value | None:
 def operand_not_broadcast(name: str) -> Rule:
     """f(broadcast_to(s), x) = f(s, x) where x gives the result its shape already."""
 
+    @looks_into("broadcast_to")
     def not_broadcast(builder: Builder, a: Value, b: Value) -> Value | None:
         op = BY_NAME[name]
         for place, operand in enumerate((a, b)):
@@ -178,6 +209,7 @@ def weak_number(name: str) -> Rule:
     So does a real array beside a complex one.
     """
 
+    @looks_into(NUMBER, "astype")
     def weak(builder: Builder, a: Value, b: Value) -> Value | None:
         op = BY_NAME[name]
         for place, operand in enumerate((a, b)):
@@ -208,62 +240,6 @@ def cast_of_a_number(builder: Builder, x: Value, *, dtype: np.dtype[Any]) -> Val
     return None
 
 
-def reshape_again(builder: Builder, x: Value, *, shape: tuple[int, ...]) -> Value | None:
-    """Of several reshapes only the last counts; one to the same shape is none."""
-    if x.shape == shape and not x.type.weak:
-        return x
-    for name in ("reshape", "expand_dims", "squeeze"):
-        inner = _defined(builder, x, name)
-        if inner:
-            result: Value = builder.emit(BY_NAME["reshape"], inner[0], shape=shape)
-            return result
-    return None
-
-
-def transpose_again(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Value | None:
-    """Two transposes are one; the identity is none."""
-    if axes == tuple(range(x.ndim)) and not x.type.weak:
-        return x
-    equation = builder.definition(x, "transpose")
-    if equation is None:
-        return None
-    inner = equation.params["axes"]
-    result: Value = builder.emit(
-        BY_NAME["transpose"], Value(builder, equation.operands[0]), axes=tuple(inner[a] for a in axes)
-    )
-    return result
-
-
-def transposed_product(builder: Builder, x: Value, *, axes: tuple[int, ...]) -> Value | None:
-    """(a.T @ b).T = b.T @ a and (a @ b.T).T = b @ a.T for stacks of matrices; a product that has a name stays."""
-    product = builder.definition(x, "matmul")
-    n = x.ndim
-    if product is None or product.out.named or n < 2 or axes != (*range(n - 2), n - 1, n - 2):
-        return None
-    a, b = (Value(builder, o) for o in product.operands)
-    if a.ndim != n or b.ndim != n:
-        return None
-    for turned, other, first in ((a, b, True), (b, a, False)):
-        made = builder.definition(turned, "transpose")
-        if made is not None and made.params["axes"] == axes:
-            back = Value(builder, made.operands[0])
-            flipped: Value = builder.emit(BY_NAME["transpose"], other, axes=axes)
-            return flipped @ back if first else back @ flipped
-    return None
-
-
-def undo(name: str, param: str) -> Rule:
-    """A rearrangement directly after its own inverse `name` is nothing."""
-
-    def undone(builder: Builder, x: Value, **params: Any) -> Value | None:
-        equation = builder.definition(x, name)
-        if equation is None or equation.params[param] != params[param] or equation.operands[0].type.weak:
-            return None
-        return Value(builder, equation.operands[0])
-
-    return undone
-
-
 def sign_outward(name: str) -> Rule:
     """A rearrangement of -x is minus that of x, so that a sum can subtract it."""
 
@@ -277,23 +253,6 @@ def sign_outward(name: str) -> Rule:
     return moved
 
 
-def squeeze_sum(builder: Builder, x: Value, *, axis: tuple[int, ...]) -> Value | None:
-    """A sum with keepdims whose axes are then squeezed out is a sum without."""
-    equation = builder.definition(x, "sum")
-    if equation is None or not equation.params["keepdims"]:
-        return None
-    summed = Value(builder, equation.operands[0])
-    if normalize_axes(equation.params["axis"], summed.ndim) != axis:
-        return None
-    result: Value = builder.emit(BY_NAME["sum"], summed, axis=equation.params["axis"], keepdims=False)
-    return result
-
-
-def broadcast_to_itself(builder: Builder, x: Value, *, shape: tuple[int, ...]) -> Value | None:
-    """A broadcast to the shape that is there already is nothing."""
-    return x if x.shape == shape and not x.type.weak else None
-
-
 def cast_to_itself(builder: Builder, x: Value, *, dtype: Any) -> Value | None:
     """A cast to the dtype that is there already is nothing (values never change in place)."""
     return x if x.dtype == dtype and not x.type.weak else None
@@ -304,6 +263,7 @@ def copy_is_the_value(builder: Builder, x: Value) -> Value | None:
     return x if not x.type.weak else None
 
 
+@looks_into("filled")
 def number_for_filled(builder: Builder, a: Value, b: Value) -> Value | None:
     """full(shape, c) * x = c * x where x gives the result its shape and dtype already."""
     for filled, x in ((a, b), (b, a)):
@@ -331,19 +291,18 @@ def _number_everywhere(builder: Builder, x: Value) -> Any:
 def fold_numbers(name: str) -> Rule:
     """An operation on numbers alone is a number, and with an array of one number such an array."""
 
+    @looks_into(NUMBER, "filled", "negative")
     def folded(builder: Builder, a: Value, b: Value) -> Value | None:
-        filled = _number_everywhere(builder, a) is not None or _number_everywhere(builder, b) is not None
+        filled = False
         numbers = []
         for operand in (a, b):
-            number = _number_everywhere(builder, operand)
             if isinstance(operand.atom, Literal):
-                if is_symbolic_number(operand.atom.value):
-                    return None
-                numbers.append(operand.atom.value)
-            elif number is not None:
-                numbers.append(number)
+                number = operand.atom.value
             else:
+                number, filled = _number_everywhere(builder, operand), True
+            if number is None or is_symbolic_number(number):
                 return None
+            numbers.append(number)
         op = BY_NAME[name]
         type_ = op.infer(a.type, b.type)
         if name == "divide" and (type_.weak or numbers[1] == 0):
@@ -367,6 +326,7 @@ def adjoint_only(rule: Rule) -> Rule:
         return rule(builder, *operands, **params) if builder.level > 0 else None
 
     guarded.__name__ = rule.__name__
+    guarded.makers = getattr(rule, "makers", None)  # type: ignore[attr-defined]
     return guarded
 
 
@@ -375,6 +335,7 @@ def _product_type(a: Value, b: Value) -> ArrayType:
     return result
 
 
+@looks_into("divide", "negative")
 def cancel_division(builder: Builder, a: Value, b: Value) -> Value | None:
     """(x / p) * p = x, also with the quotient negated."""
     for quotient, factor in ((a, b), (b, a)):
@@ -385,6 +346,7 @@ def cancel_division(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("multiply")
 def cancel_common_factor(builder: Builder, a: Value, b: Value) -> Value | None:
     """(x * p) / p = x."""
     inner = _defined(builder, a, "multiply")
@@ -396,6 +358,7 @@ def cancel_common_factor(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("subtract")
 def negate_difference(builder: Builder, x: Value) -> Value | None:
     """-(a - b) = b - a."""
     inner = _defined(builder, x, "subtract")
@@ -449,14 +412,19 @@ RULES = _table(
     MASK_RULES,
     MEMORY_RULES,
     PICKING_RULES,
+    ODD_RULES,
     CUSTOM_RULES,
+    FACTOR_RULES,
     *map(
         _guarded,
         (
             ZERO_RULES,
+            SHARE_RULES,
             ADJOINT,
             REUSE_RULES,
             SCATTER_RULES,
+            PICKED_RULES,
+            UNIFORM_RULES,
             IDENTITY_RULES,
             SYMMETRIC_RULES,
             PRODUCT_RULES,
@@ -464,6 +432,7 @@ RULES = _table(
             CANCELLING_RULES,
             TANGENT_RULES,
             COEFFICIENT_RULES,
+            OUTWARD_RULES,
         ),
     ),
 )

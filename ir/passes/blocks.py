@@ -2,27 +2,46 @@
 
 An array of a million numbers goes to memory and back at each operation; a block of it goes through all of them while
 it is in the cache. Rows are the entries along the first axis. Each loop makes rows of arrays, and sums over the rows:
-what needs a finished sum, or whole arrays, waits for the next loop.
+what needs a finished sum, or whole arrays, waits for the next loop. Rows may be gathered from a whole array by an index
+that has rows itself, and added to one (scattered): the additions keep their order.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
+from ..aliasing import shares_memory
 from ..builder import Builder, Value, literal
 from ..op import BY_NAME
 from ..ops.loops import map_programs
-from ..program import Equation, Literal, Program, Var
-from ..rows import CHEAP, is_sum_of_rows, row_operands
+from ..program import Atom, Equation, Literal, Program, Var
+from ..rows import (
+    CHEAP,
+    SUMS,
+    added_rows,
+    block_params,
+    is_sum_of_rows,
+    largest_divisor,
+    needs_equal_blocks,
+    row_operands,
+    summed_operands,
+)
 from ..types import normalize_axes
+from .block_order import Step, most_living, with_early_ends
 from .dead_code import guards_only
 
 LARGE = 1 << 20  # bytes from which an array is worth the loop: smaller ones stay in the cache by themselves
 BLOCK = 1 << 17  # bytes of the largest array of a block: a few of them fit into a core's cache
-MANY = 24  # arrays of a block from which they must be smaller to stay in the cache together
+COLUMNS = 3 << 19  # bytes of the columns of windows of a block: products are slower than what is read meanwhile
+AGAIN_FROM = 2  # times as large must a matrix be that is rather multiplied block by block than read twice
+ROOMS = 8  # blocks of this size that stay in the cache together
+MANY = 8  # arrays of a block that are needed at once, from which the order of the steps is chosen to need fewer
+NARROW = 64  # bytes of a row up to which a block has at least so many rows that the calls do not count
+LONG = 4096
 FEWEST = 2  # large arrays that need not go through memory, without which nothing is saved
 AGAIN = 4  # cheap operations that are rather done again than their result written to memory and read
 
@@ -39,7 +58,7 @@ def run_in_blocks(program: Program, last: int | None = None) -> Program:
     """The program with its large elementwise parts in loops. `last` is the level of what is run apart, if any is."""
     equations = []
     for equation in program.equations:
-        if any(isinstance(value, Program) for value in equation.params.values()):
+        if equation.holds_programs:
             equation = replace(equation, params=map_programs(dict(equation.params), run_in_blocks))
         equations.append(equation)
     return _Blocks(replace(program, equations=tuple(equations)), last).run()
@@ -58,11 +77,12 @@ class _Blocks:
         self.apart = [int(last is not None and e.level == last) for e in self.equations]
         self.rows: dict[int, tuple[int, ...]] = {}  # members: the places of their operands that have rows
         self.sums: set[int] = set()
+        self.added: set[int] = set()  # those of the sums that add rows to a whole array
         self.time = [0] * len(self.equations)
         self.outputs = {o for o in program.outputs if isinstance(o, Var)}
 
     def run(self) -> Program:
-        if not any(_bytes(out) >= LARGE for e in self.equations for out in e.outs):
+        if not any(_bytes(v) >= LARGE for e in self.equations for v in (*e.outs, *self._matrices(e))):
             return self.program
         self._find_members()
         loops = self._loops()
@@ -80,12 +100,26 @@ class _Blocks:
             if id(equation) in guarding:
                 continue
             if is_sum_of_rows(equation):
-                self.rows[i] = (0,)
+                self.rows[i] = summed_operands(equation)
                 self.sums.add(i)
                 continue
-            places = row_operands(equation)
+            places = added_rows(equation)
             if places:
                 self.rows[i] = places
+                self.sums.add(i)
+                self.added.add(i)
+                continue
+            places = row_operands(equation)
+            if places and not (needs_equal_blocks(equation) and self._is_better_whole(equation)):
+                self.rows[i] = places
+
+    def _is_better_whole(self, equation: Equation) -> bool:
+        """Whether there is no good length of equal blocks, or it is only another shape of what no loop makes."""
+        if equation.op.view and self._maker(equation.operands[0]) not in self.rows:
+            return True
+        length = equation.out.type.shape[0]
+        step = max(BLOCK * length // max(_bytes(equation.out), 1), 1)
+        return 4 * largest_divisor(length, step) < min(length, step)
 
     def _length(self, i: int) -> int:
         """The number of rows that a member goes through."""
@@ -96,12 +130,16 @@ class _Blocks:
         while True:
             self._set_times()
             groups = self._components()
-            poor = [i for group in groups for i in (self._small_beginning(group) if self._pays(group) else group)]
-            if not poor:
+            poor = [self._small_beginning(group) if self._pays(group) else group for group in groups]
+            if not any(poor):
                 return [_Loop(group) for group in sorted(groups, key=lambda g: (self.apart[g[0]], self.time[g[0]], g))]
-            for i in poor:
+            others = [some for some in poor if self.added.isdisjoint(some)]
+            small = [some for some, group in zip(poor, groups, strict=True) if self._largest(group) < LARGE]
+            first = next((those for those in (small, others) if any(those)), poor)
+            for i in chain.from_iterable(first):  # the others may only have waited for these
                 del self.rows[i]
                 self.sums.discard(i)
+                self.added.discard(i)
 
     def _set_times(self) -> None:
         """The number of the loop that each equation must wait for at least."""
@@ -129,7 +167,10 @@ class _Blocks:
                 self.time[i] = max(self.time[i], min(self.time[r] for r in readers))
 
     def _together(self, made: int, reader: int, place: int) -> bool:
-        """Whether a reader may take the operand block by block while it is made."""
+        """Whether a reader may take the operand block by block while it is made, or add to what others add to."""
+        if place == 0 and made in self.added and reader in self.added and self._length(made) == self._length(reader):
+            out = self.equations[made].out
+            return self.readers[out] == [reader] and out not in self.outputs
         return (
             made not in self.sums
             and reader in self.rows
@@ -151,7 +192,7 @@ class _Blocks:
             equation, key = self.equations[i], (self.apart[i], self.time[i], self._length(i))
             touched = [
                 *(equation.operands[place] for place in self.rows[i]),
-                *([] if i in self.sums else equation.outs),
+                *((equation.operands[0], equation.out) if i in self.added else [] if i in self.sums else equation.outs),
             ]
             for var in touched:
                 other = seen.setdefault((key, var), i)
@@ -163,36 +204,79 @@ class _Blocks:
 
     def _pays(self, group: list[int]) -> bool:
         """Whether several large arrays are made that nothing outside of the loop reads."""
-        size = max(_bytes(v) for i in group for v in self._arrays(i))
+        size = self._largest(group)
+        if self._columns(group):  # they fit into one block, or pay
+            return self._length(group[0]) > 1 and any(_bytes(v) > COLUMNS for i in group for v in self._arrays(i))
+        if self._reads_again(group):
+            return True
         if size < LARGE or self._length(group[0]) < 2 or size // self._length(group[0]) > 8 * BLOCK:
             return False
-        made = [i for i in group if i not in self.sums and not self.equations[i].op.view]
+        made = [i for i in group if i not in self.sums and not shares_memory(self.equations[i])]
         passing = [i for i in made if 2 * _bytes(self.equations[i].out) >= size and not self._is_read_outside(i)]
-        return len(passing) >= FEWEST and any(self.equations[i].op.elementwise for i in passing)
+        done = [self.equations[i].op for i in passing]
+        return len(done) >= FEWEST and any(op.elementwise or op.name == "share_among_extremes" for op in done)
 
     def _is_read_outside(self, i: int) -> bool:
         """Whether the rows are needed in full; what is cheaply made again from what is there anyway is not."""
         equation = self.equations[i]
         again = equation.op.name in CHEAP and not any(self._maker(v) in self.rows for v in self._row_inputs(i))
-        return equation.out in self.outputs or not all(
-            self._together(i, reader, place) and (again or self.time[reader] == self.time[i])
-            for reader in self.readers.get(equation.out, ())
-            for place, operand in enumerate(self.equations[reader].operands)
-            if operand is equation.out
+        readers = self.readers.get(equation.out, ())
+        viewed = any(r in self.rows and shares_memory(self.equations[r]) and self._is_read_outside(r) for r in readers)
+        return (
+            viewed
+            or equation.out in self.outputs
+            or not all(
+                self._together(i, reader, place) and (again or self.time[reader] == self.time[i])
+                for reader in readers
+                for place, operand in enumerate(self.equations[reader].operands)
+                if operand is equation.out
+            )
         )
 
     def _small_beginning(self, group: list[int]) -> list[int]:
         """Members that make little of little, whose results the loop may as well read."""
-        size = max(_bytes(v) for i in group for v in self._arrays(i))
+        size = self._largest(group)
         large = {i for i in group if i in self.sums or 8 * _bytes(self.equations[i].out) > size}
         for i in group:
             if any(8 * _bytes(v) > size or self._maker(v) in large for v in self._row_inputs(i)):
                 large.add(i)
-        return [i for i in group if i not in large]
+        return [i for i in group if i not in large or self._is_view_of_whole(i)]
+
+    def _is_view_of_whole(self, i: int) -> bool:
+        """Whether it is a view of what no loop makes, which would be copied since it is not read in loops alone."""
+        if not shares_memory(self.equations[i]) or any(self._maker(v) in self.rows for v in self._row_inputs(i)):
+            return False
+        out = self.equations[i].out
+        read = [(r, p) for r in self.readers.get(out, ()) for p, o in enumerate(self.equations[r].operands) if o is out]
+        return out in self.outputs or any(p not in self.rows.get(r, ()) for r, p in read)
+
+    def _columns(self, group: Iterable[int]) -> list[int]:
+        """Members that make columns of windows, which are many times as large as what they are made of."""
+        return [i for i in group if self.equations[i].op.name == "window_columns"]
+
+    def _largest(self, group: Iterable[int]) -> int:
+        """Bytes of the largest array of the members, but for columns of windows."""
+        columns = {self.equations[i].out for i in self._columns(group)}
+        columns.update(v for i in group for v in self._matrices(self.equations[i]))
+        return max((_bytes(v) for i in group for v in self._arrays(i) if v not in columns), default=0)
+
+    def _matrices(self, equation: Equation) -> list[Var]:
+        """The argument that is multiplied by a vector, as a matrix of rows."""
+        if equation.op.name != "matmul" or sorted(o.type.ndim for o in equation.operands) != [1, 2]:
+            return []
+        given = (*self.program.inputs, *self.program.captures)
+        return [o for o in equation.operands if isinstance(o, Var) and o.type.ndim == 2 and o in given]
+
+    def _reads_again(self, group: Iterable[int]) -> bool:
+        """Whether a large matrix is multiplied by several vectors: a block of it is in the cache the second time."""
+        read = Counter(v for i in group for v in self._matrices(self.equations[i]))
+        return any(count > 1 and _bytes(v) >= AGAIN_FROM * LARGE for v, count in read.items())
 
     def _arrays(self, i: int) -> Iterable[Var]:
         """The arrays of rows that a member makes, or adds up."""
         equation = self.equations[i]
+        if i in self.added:
+            return self._row_inputs(i)[:1]
         if i in self.sums:
             return [o for o in equation.operands if isinstance(o, Var)]
         return equation.outs
@@ -211,7 +295,7 @@ class _Blocks:
             needed = [v for i in loop.members for v in self._row_inputs(i) if where.get(self._maker(v), -1) != number]
             needed = [v for v in needed if self._maker(v) in where]
             stored.update(v for v in needed if self.equations[self._maker(v)].op.name not in CHEAP)
-            for var in needed:
+            for var in map(self._viewed, needed):
                 if var not in stored and self._cost_again(var, where, stored) > AGAIN:
                     stored.add(var)
         for number, loop in enumerate(loops):
@@ -226,12 +310,19 @@ class _Blocks:
             loop.again = sorted(again - mine)
         return stored
 
+    def _viewed(self, var: Var) -> Var:
+        """The array that a view is of, if that is made in a loop, too: the view is made again."""
+        made = self._maker(var)
+        if made in self.rows and self.equations[made].op.view and self._maker(self._row_inputs(made)[0]) in self.rows:
+            return self._viewed(self._row_inputs(made)[0])
+        return var
+
     def _row_inputs(self, i: int) -> list[Var]:
         found = [self.equations[i].operands[place] for place in self.rows[i]]
         return [o for o in found if isinstance(o, Var)]
 
-    def _maker(self, var: Var) -> int:
-        return self.definition.get(var, -1)
+    def _maker(self, var: Atom) -> int:
+        return self.definition.get(var, -1) if isinstance(var, Var) else -1
 
     def _cost_again(self, var: Var, where: dict[int, int], stored: set[Var]) -> int:
         """How many cheap operations make these rows again from what is there in full; too many if that cannot be."""
@@ -292,17 +383,22 @@ class _Blocks:
         numbers = sorted({*loop.members, *loop.again})
         made = {out for i in numbers for out in self.equations[i].outs}
         length = self._length(loop.members[0])
+        if most_living(self._steps(numbers)) > MANY:
+            numbers = [step.number for step in with_early_ends(self._steps(numbers))]
         step = self._step(numbers, length)
+        first = [i for i in loop.members if i in self.added and self._table(i) not in made]
+        tables = [self._table(i) for i in first]
         whole: list[Var] = []
         sliced: list[Var] = []
         for i in numbers:
             for place, operand in enumerate(self.equations[i].operands):
-                if isinstance(operand, Var) and operand not in made:
+                if isinstance(operand, Var) and operand not in made and (place or i not in self.added):
                     known = sliced if place in self.rows[i] else whole
                     if operand not in known:
                         known.append(operand)
         inner = Builder()
         values: dict[Var, dict[bool, Value]] = {}
+        begun = {i: inner.input(self.equations[i].out.type, self.equations[i].out.name) for i in first}
         for var in whole:
             values.setdefault(var, {})[False] = inner.input(var.type, var.name)
         for var in sliced:
@@ -313,16 +409,20 @@ class _Blocks:
             operands = [
                 Value(inner, o) if isinstance(o, Literal) else values[o][place in self.rows[i]]
                 for place, o in enumerate(equation.operands)
+                if place or i not in self.added
             ]
+            if i in self.added:
+                operands.insert(0, begun[i] if i in begun else values[self._table(i)][True])
             with inner.at(equation.origin, equation.level):
-                op = BY_NAME["sum"] if i in self.sums else equation.op
-                value = inner.emit(op, *operands, **equation.params)
+                op = BY_NAME["sum"] if i in self.sums and equation.op.name in SUMS else equation.op
+                value = inner.emit(op, *operands, **block_params(equation, step))
             if isinstance(value.atom, Var) and not value.atom.name:
                 value.atom.name, value.atom.named = equation.out.name, equation.out.named
             values.setdefault(equation.out, {})[True] = value
         members = [self.equations[i] for i in loop.members]
         rows = [e.out for i, e in zip(loop.members, members, strict=True) if i not in self.sums and e.out in stored]
-        sums = [e for i, e in zip(loop.members, members, strict=True) if i in self.sums]
+        sums = [e for i, e in zip(loop.members, members, strict=True) if i in self.sums - self.added]
+        added = [self.equations[self._last_added(i, loop)].out for i in first]
         divisions: list[Equation] = []
         totals: list[Var] = []
         for e in sums:
@@ -332,21 +432,51 @@ class _Blocks:
                 divide = BY_NAME["divide"]
                 divisions.append(Equation(divide, (total, literal(_counted(e))), {}, e.outs, e.origin, e.level))
             totals.append(total)
-        results = [values[v][True] for v in rows] + [values[e.out][True] for e in sums]
+        results = [values[v][True] for v in (*rows, *(e.out for e in sums), *added)]
         for var, value in zip(rows, results, strict=False):
             if isinstance(value.atom, Var) and var.name:
                 value.atom.name = f"{var.name}_block"
         body = inner.program("block", results)
-        params = {"body": body, "length": length, "step": step, "whole": len(whole), "rows": len(rows)}
+        params = {"body": body, "length": length, "step": step, "whole": len(tables) + len(whole), "rows": len(rows)}
+        params["added"] = len(tables)
         level = max(e.level for e in members)
-        made_here = Equation(BY_NAME["blocks"], (*whole, *sliced), params, (*rows, *totals), None, level)
+        operands_here, results_here = (*tables, *whole, *sliced), (*rows, *totals, *added)
+        made_here = Equation(BY_NAME["blocks"], operands_here, params, results_here, None, level)
         return [made_here, *divisions]
+
+    def _table(self, i: int) -> Var:
+        """The array that a member adds rows to."""
+        table = self.equations[i].operands[0]
+        assert isinstance(table, Var)
+        return table
+
+    def _last_added(self, i: int, loop: _Loop) -> int:
+        """The last of the loop's members that add to the same array."""
+        while True:
+            more = [r for r in self.readers.get(self.equations[i].out, ()) if r in loop.members and r in self.added]
+            if not more or self.equations[more[0]].operands[0] is not self.equations[i].out:
+                return i
+            i = more[0]
+
+    def _steps(self, numbers: list[int]) -> list[Step]:
+        made = [[] if i in self.sums else list(self.equations[i].outs) for i in numbers]
+        return [Step(i, self.equations[i], self._row_inputs(i), m) for i, m in zip(numbers, made, strict=True)]
 
     def _step(self, numbers: list[int], length: int) -> int:
         """Rows of a block: a power of two."""
         row = max(_bytes(v) for i in numbers for v in self._arrays(i)) // length
-        room = BLOCK if len(numbers) <= MANY else BLOCK // 2
-        return 1 << max((room // max(row, 1)).bit_length() - 1, 0)
+        room = ROOMS * BLOCK // max(most_living(self._steps(numbers)), 1)
+        room = min(max(room, BLOCK // 4), 2 * BLOCK)
+        if self._reads_again(numbers):
+            room = ROOMS * BLOCK
+        if self._columns(numbers):
+            room = COLUMNS
+        step = 1 << max((room // max(row, 1)).bit_length() - 1, 0)
+        if row <= NARROW:
+            step = max(step, LONG)
+        if any(needs_equal_blocks(self.equations[i]) for i in numbers):
+            return largest_divisor(length, step)
+        return step
 
 
 def _counted(mean: Equation) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..builder import Builder, Rule, Value
+from ..builder import Builder, Rule, Value, looks_into
 from ..op import BY_NAME
 from ..program import Literal, Var
+from .coefficients import Scaled, peeled, scale
 
 DEEPEST = 4  # factors that are looked through
 
@@ -38,11 +39,17 @@ def _undivided(builder: Builder, term: Value, by: Value, depth: int = DEEPEST) -
     return None
 
 
+@looks_into("add", "subtract", "negative", "divide", "multiply")
 def cancel_in_sum(builder: Builder, a: Value, b: Value) -> Value | None:
     """(x / p - y) * p = x - y * p, where nothing else reads the difference; a sum likewise."""
     for total, factor in ((a, b), (b, a)):
         if total.atom in builder.shared or not isinstance(factor.atom, Var) or factor.type != total.type:
             continue
+        inner = peeled(builder, total)  # c * (x / p - y) * p = c * (x - y * p)
+        if not inner.trivial and inner.rest is not None:
+            cancelled_inside = cancel_in_sum(builder, inner.rest, factor)
+            if cancelled_inside is not None:
+                return scale(builder, Scaled(inner.num, inner.den, cancelled_inside))
         for name in ("add", "subtract"):
             terms = _operands(builder, total, name)
             if terms is None or any(t.dtype != total.dtype for t in terms):
@@ -57,6 +64,7 @@ def cancel_in_sum(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("expand_dims")
 def cancel_in_columns(builder: Builder, a: Value, b: Value) -> Value | None:
     """(x / p)[:, None] * p[:, None] = x[:, None]."""
     columns = [builder.definition(v, "expand_dims") for v in (a, b)]
@@ -90,6 +98,7 @@ def _less_one(builder: Builder, x: Value, swapped: bool) -> Value | None:
 def _crossed(name: str) -> Rule:
     """(c - 1) * b + c * (1 - b) = c - b, (1 - c) * b - c * (1 - b) = b - c."""
 
+    @looks_into("multiply")
     def crossed(builder: Builder, a: Value, b: Value) -> Value | None:
         first, second = _operands(builder, a, "multiply"), _operands(builder, b, "multiply")
         if first is None or second is None:
@@ -98,7 +107,8 @@ def _crossed(name: str) -> Rule:
             less, rest = _less_one(builder, x, name == "subtract"), _less_one(builder, y, True)
             if less is None or rest is None or less.atom is not c.atom or rest.atom is not p.atom:
                 continue
-            if c.type == p.type == a.type == b.type:
+            integers = c.dtype.kind == "i" and c.dtype.itemsize >= 4 and c.shape == p.shape
+            if p.type == a.type == b.type and (c.type == p.type or integers):
                 return c - p if name == "add" else p - c
         return None
 

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..builder import Builder, Rule, Value
+from ..builder import NUMBER, Builder, Rule, Value, looks_into
 from ..dims import Dim, is_positive, is_symbolic_number, ordinary
 from ..op import BY_NAME
-from ..program import Literal, Var
+from ..program import Atom, Equation, Literal, Var
+from ..sizes import is_small
 from ..types import ArrayType, normalize_axes
 
 Number = int | float
@@ -33,7 +34,7 @@ class Scaled(NamedTuple):
 
 def _number(value: Value) -> Number | None:
     atom = value.atom
-    if isinstance(atom, Literal) and atom.type.weak and type(atom.value) in (int, float, Dim):
+    if type(atom) is Literal and atom.type.weak and type(atom.value) in (int, float, Dim):
         return atom.value if atom.value == atom.value and abs(atom.value) != float("inf") else None
     return None
 
@@ -53,11 +54,44 @@ def peeled(builder: Builder, value: Value) -> Scaled:
     return found if found.rest is None or found.rest.type == value.type else Scaled(1, 1, value)
 
 
+def is_part(builder: Builder, value: Value) -> bool:
+    """Whether it was made in the backward pass, and for one step alone."""
+    made = builder.definition(value)
+    return made is not None and made.level > 0 and value.atom not in builder.shared
+
+
+def _has_other_readers(builder: Builder, value: Value) -> bool:
+    """Whether a multiple of an array that the backward pass makes is there anyway."""
+    made = builder.definition(value)
+    return made is not None and made.level > 0 and bool(value.shape) and value.atom in builder.shared
+
+
+def _is_first_part(builder: Builder, value: Value) -> bool:
+    """Whether it is a part of the cotangent of an array that nothing was added to so far: a long sum grows in place."""
+    if not value.shape or not is_part(builder, value):
+        return False
+    rest = peeled(builder, value).rest
+    made = None if rest is None else builder.definition(rest)
+    return made is None or made.level == 0 or made.op.name not in ("add", "subtract")
+
+
+def _is_plain_multiple(builder: Builder, made: Equation) -> bool:
+    """Whether a cotangent that one step reads is c * x or x / c for a number c and an array x of the forward pass."""
+    if made.op.name == "negative" or not made.out.type.shape or not is_part(builder, Value(builder, made.out)):
+        return False
+    number, x = made.operands if made.op.name == "multiply" else made.operands[::-1]
+    forward = builder.definitions.get(x) if isinstance(x, Var) else None
+    bare = scaled(builder, Value(builder, number)).rest is None
+    return bare and forward is not None and forward.level == 0
+
+
 def _split(builder: Builder, value: Value, named: bool = False) -> Scaled:
-    equation = builder.definition(value) if value.type.inexact else None
-    if equation is None or (equation.out.named and not named):  # what has a name stays a line of its own
+    equation = builder.definition(value)
+    if equation is None or equation.op.name not in ("negative", "divide", "multiply"):
         return Scaled(1, 1, value)
-    if equation.op.name not in ("negative", "divide", "multiply"):
+    stays = equation.out.named and not named and not _may_be_bare(builder, value)
+    stays = stays and not _is_plain_multiple(builder, equation)
+    if stays or not value.type.inexact:  # what has a name stays a line of its own, but for numbers
         return Scaled(1, 1, value)
     operands = [Value(builder, o) for o in equation.operands]
     if equation.op.name == "negative":
@@ -74,11 +108,24 @@ def _split(builder: Builder, value: Value, named: bool = False) -> Scaled:
         above = scaled(builder, operands[0])
         if den is None and above.rest is not None and not above.trivial and value.atom not in builder.shared:
             return Scaled(above.num, above.den, _plain(builder, "divide", above.rest, operands[1]))
-    if equation.op.name == "multiply":
+    if equation.op.name == "multiply" and _may_be_bare(builder, operands[0]):
         first = scaled(builder, operands[0])
         if first.rest is None:
             return Scaled(first.num, first.den, operands[1])
     return Scaled(1, 1, value)
+
+
+def _may_be_bare(builder: Builder, value: Value) -> bool:
+    """Whether it is a number in the text, perhaps with a sign or divided by such: if not, `scaled` leaves a rest."""
+    atom = value.atom
+    while type(atom) is not Literal:
+        made = builder.definitions.get(atom)  # type: ignore[arg-type]
+        if made is None or made.op.name not in ("negative", "divide"):
+            return False
+        if made.op.name == "divide" and type(made.operands[1]) is not Literal:
+            return False
+        atom = made.operands[0]
+    return True
 
 
 def scale(builder: Builder, x: Scaled) -> Value:
@@ -134,8 +181,11 @@ def _plain(builder: Builder, name: str, *operands: Value) -> Value:
     return result
 
 
+@looks_into(NUMBER, "negative", "divide")
 def gather_product(builder: Builder, a: Value, b: Value) -> Value | None:
     """c * (d * x) = (c d) * x; a bare number times a bare number is one."""
+    if not _may_be_bare(builder, a) and not _may_be_bare(builder, b):
+        return None
     left, right = scaled(builder, a), scaled(builder, b)
     if left.rest is not None and right.rest is None:
         left, right = right, left
@@ -178,6 +228,7 @@ def _number_of(builder: Builder, x: Scaled, *operands: Value) -> Value:
     return builder.value(float(number.literal)) if floating else number
 
 
+@looks_into(NUMBER, "negative", "divide", "multiply")
 def subtract_scaled(builder: Builder, a: Value, b: Value) -> Value | None:
     """a + (-c) * x = a - c * x for a number c, also where (-c) stands at one factor of a product or quotient x."""
     for base, other in ((a, b), (b, a)):
@@ -187,17 +238,35 @@ def subtract_scaled(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into(NUMBER, "negative", "divide", "multiply")
 def add_scaled(builder: Builder, a: Value, b: Value) -> Value | None:
     """a - (-c) * x = a + c * x, likewise."""
     opposite = _without_sign(builder, b)
     return a + opposite if opposite is not None else None
 
 
+def _may_bear_sign(builder: Builder, atom: Atom, depth: int) -> bool:
+    """Whether a minus may stand at the value, or at one of its factors: if not, `_without_sign` finds none."""
+    if type(atom) is Literal:
+        return type(atom.value) not in (int, float) or atom.value < 0
+    made = builder.definitions.get(atom)  # type: ignore[arg-type]
+    if made is None or made.op.name not in ("negative", "divide", "multiply"):
+        return False
+    if made.op.name == "negative" or not depth:
+        return True
+    a, b = made.operands
+    return _may_bear_sign(builder, a, depth - 1) or _may_bear_sign(builder, b, depth - 1)
+
+
 def _without_sign(builder: Builder, value: Value, depth: int = 4) -> Value | None:
     """-value, if that is `value` with a minus taken from its coefficient."""
+    if not _may_bear_sign(builder, value.atom, depth):
+        return None
     inner = scaled(builder, value)
     if inner.rest is not None and inner.num < 0:
         return scale(builder, Scaled(-inner.num, inner.den, inner.rest))
+    if inner.rest is None and value.literal is not None and inner.num < 0 and not is_symbolic_number(inner.num):
+        return builder.value(-inner.num)
     equation = builder.definition(value, "multiply") or builder.definition(value, "divide")
     if equation is None or not value.type.inexact or not depth or equation.out.named:
         return None
@@ -211,6 +280,7 @@ def _without_sign(builder: Builder, value: Value, depth: int = 4) -> Value | Non
     return None
 
 
+@looks_into(NUMBER)
 def gather_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
     """(c * x) / d = (c / d) * x."""
     den = _number(b)
@@ -225,13 +295,18 @@ def gather_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
     return scale(builder, quotient) if above.rest is not None else _number_of(builder, quotient, a, builder.value(1.0))
 
 
+@looks_into(NUMBER, "negative", "divide", "multiply")
 def gather_negation(builder: Builder, x: Value) -> Value | None:
     """-(c * x) = (-c) * x for a number c."""
+    if x.shape and x.atom in builder.shared:
+        return None  # what is there anyway is subtracted, or its sign turned
     inner = scaled(builder, x)
     negated = Scaled(-inner.num, inner.den, inner.rest)
     if inner.rest is None:
         return _number_of(builder, negated, x)
-    return scale(builder, negated) if inner.num not in (1, -1) else None
+    made = builder.definition(inner.rest, "subtract")
+    turned = made is not None and not made.out.named and is_part(builder, inner.rest)  # -(a - b) / n = (b - a) / n
+    return scale(builder, negated) if inner.num not in (1, -1) or (turned and not inner.trivial) else None
 
 
 def scaled_sum(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None, keepdims: bool) -> Value | None:
@@ -239,7 +314,9 @@ def scaled_sum(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None
     if x.dtype == np.float16:
         return None  # the sum alone may be too large
     inner = scaled(builder, x)
-    if inner.rest is not None and not inner.trivial and not _may_vanish(inner.den):
+    outward = inner.rest is not None and not inner.trivial and not _may_vanish(inner.den)
+    if outward and not _is_made_anyway(builder, x):
+        assert inner.rest is not None
         total = builder.emit(BY_NAME["sum"], inner.rest, axis=axis, keepdims=keepdims)
         return scale(builder, Scaled(inner.num, inner.den, total))
     axes = normalize_axes(axis, x.ndim)
@@ -260,6 +337,11 @@ def scaled_sum(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None
     return None
 
 
+def _is_made_anyway(builder: Builder, x: Value) -> bool:
+    """Whether others read a small array too: once it is there, a product outside of a sum is a call more."""
+    return x.atom in builder.shared and is_small(x.type)
+
+
 def scaled_product(builder: Builder, a: Value, b: Value) -> Value | None:
     """(c * a) @ b = c * (a @ b) for a number c, where the product has no more elements than the factor."""
     result = BY_NAME["matmul"].infer(a.type, b.type)
@@ -269,7 +351,8 @@ def scaled_product(builder: Builder, a: Value, b: Value) -> Value | None:
         inner = scaled(builder, factor)
         if inner.trivial or inner.rest is None or inner.rest.dtype != result.dtype or _may_vanish(inner.den):
             continue
-        if ordinary(result.size) > ordinary(factor.size):
+        made_anyway = _is_made_anyway(builder, factor) and is_small(other.type)  # a large product may be there, too
+        if ordinary(result.size) > ordinary(factor.size) or made_anyway:
             continue
         product: Value = builder.emit(BY_NAME["matmul"], *((inner.rest, other) if first else (other, inner.rest)))
         return scale(builder, Scaled(inner.num, inner.den, product))
@@ -280,12 +363,16 @@ def common_factor(name: str) -> Rule:
     """c * x + c * y = c * (x + y), c * x + (-c) * y = c * (x - y) for a number c other than 1."""
     other = {"add": "subtract", "subtract": "add"}[name]
 
+    @looks_into("negative", "divide", "multiply")
     def factored(builder: Builder, a: Value, b: Value) -> Value | None:
-        left, right = _deep(builder, a), _deep(builder, b)
-        opposite = left.same_factor(Scaled(-right.num, right.den, None))
-        if left.trivial or right.trivial or not (left.same_factor(right) or opposite):
+        left = _multiple_of(builder, a)
+        if left.trivial or left.rest is None or (left.den == 1 and left.num in (1, -1)):
             return None
-        if left.rest is None or right.rest is None or (left.den == 1 and left.num in (1, -1)):
+        right = _multiple_of(builder, b)
+        opposite = left.same_factor(Scaled(-right.num, right.den, None))
+        if right.trivial or right.rest is None or not (left.same_factor(right) or opposite):
+            return None
+        if BY_NAME[name].infer(left.rest.type, right.rest.type) != BY_NAME[name].infer(a.type, b.type):
             return None
         rest: Value = builder.emit(BY_NAME[other if opposite else name], left.rest, right.rest)
         inner = scaled(builder, rest)  # c * x + c * x = (2 c) * x
@@ -298,11 +385,15 @@ def common_factor(name: str) -> Rule:
 def multiples(name: str) -> Rule:
     """c * x + d * x = (c + d) * x for numbers c and d, also where c * x has a name that nothing else reads."""
 
+    @looks_into("negative", "divide", "multiply")
     def gathered_multiples(builder: Builder, a: Value, b: Value) -> Value | None:
         if a.atom in builder.shared:
             return None
-        left, right = peeled(builder, a), scaled(builder, b)
-        if left.rest is None or right.rest is None or left.rest.atom is not right.rest.atom or left.trivial:
+        left = peeled(builder, a)
+        if left.rest is None or left.trivial:
+            return None
+        right = scaled(builder, b)
+        if right.rest is None or left.rest.atom is not right.rest.atom:
             return None
         other = right.num if name == "add" else -right.num
         total = Scaled(left.num * right.den + other * left.den, left.den * right.den, left.rest)
@@ -316,6 +407,7 @@ def multiples(name: str) -> Rule:
 def added_twice(name: str) -> Rule:
     """(a + c * x) + c * x = a + (2 c) * x for a number c other than 1, likewise with minus."""
 
+    @looks_into(name)
     def gathered_twice(builder: Builder, a: Value, b: Value) -> Value | None:
         before = builder.definition(a, name)
         if before is None or before.operands[1] is not b.atom or not isinstance(b.atom, Var):
@@ -324,9 +416,11 @@ def added_twice(name: str) -> Rule:
             return None
         part = _deep(builder, b)
         double = Scaled(2 * part.num, part.den, part.rest)
-        if part.trivial or part.rest is None or not _in_range(double):
+        first = Value(builder, before.operands[0])
+        meets = part.trivial and abs(_deep(builder, first, in_a_sum=True).num) == 2  # c * y + 2 * x = c * (y + x)
+        if not (meets or not part.trivial) or part.rest is None or not _in_range(double):
             return None
-        result: Value = builder.emit(BY_NAME[name], Value(builder, before.operands[0]), scale(builder, double))
+        result: Value = builder.emit(BY_NAME[name], first, scale(builder, double))
         return result
 
     return gathered_twice
@@ -344,16 +438,29 @@ def number_outward(name: str) -> Rule:
     return number_moved
 
 
-def _deep(builder: Builder, value: Value) -> Scaled:
-    """As `scaled`, also where the coefficient stands at one factor of a product."""
-    found = scaled(builder, value)
+def _multiple_of(builder: Builder, value: Value) -> Scaled:
+    """As `_deep` of a term of a sum, also a multiple of integers, which the other term makes floats."""
+    found = _deep(builder, value, in_a_sum=True)
+    if not found.trivial or value.dtype.kind != "f":
+        return found
+    bare = _split(builder, value, named=_is_first_part(builder, value))
+    integers = bare.rest is not None and bare.rest.dtype.kind == "i" and bare.rest.shape == value.shape
+    return bare if integers else found
+
+
+def _deep(builder: Builder, value: Value, in_a_sum: bool = False) -> Scaled:
+    """As `scaled`, also where the coefficient stands at one factor of a product, and in a sum at a part of a cotangent,
+    which has the name that the sum will have."""
+    found = peeled(builder, value) if in_a_sum and _is_first_part(builder, value) else scaled(builder, value)
     equation = None if found.rest is None else builder.definition(found.rest, "multiply")
     if equation is None or (not found.trivial and equation.out.named):
         return found
     a, b = (Value(builder, o) for o in equation.operands)
     for one, other, first in ((a, b, True), (b, a, False)):
-        part = scaled(builder, one)
-        if not part.trivial and part.rest is not None:
+        part = _split(builder, one)  # the number may be what makes floats of integers: the other factor does it, too
+        if part.rest is None or BY_NAME["multiply"].infer(part.rest.type, other.type) != value.type:
+            continue
+        if not part.trivial and not _has_other_readers(builder, one):
             rest = _plain(builder, "multiply", *((part.rest, other) if first else (other, part.rest)))
             return Scaled(found.num * part.num, found.den * part.den, rest)
     return found

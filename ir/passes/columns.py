@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
+from typing import Any
 
 from ..builder import Builder, Value
 from ..dims import Dim
@@ -19,24 +21,47 @@ from ..sizes import reaches
 
 TALL = 2048  # rows from which on the loop along a column is worth the turn
 NARROW = 8  # columns at most
+MANY = 256  # rows of a table that is gathered from in a loop, from which on its turn counts
 FEWEST = 4  # operations that gain, without which nothing is turned
 _CALLS = {*EXTERNAL, "call", "scan", "while_loop", "cond"}
 
 
 def keep_columns(program: Program, handed_out: bool = True) -> Program:
     """The program with its tall tables column by column, where that pays; `handed_out`: its outputs go to the user."""
-    equations = tuple(map(_inside, program.equations))
-    if any(one is not other for one, other in zip(equations, program.equations, strict=True)):
+    equations = tuple(chain.from_iterable(map(_inside, program.equations)))
+    if equations != program.equations:
         program = replace(program, equations=equations)
     return _Columns(program, handed_out).run()
 
 
-def _inside(equation: Equation) -> Equation:
-    """A loop over blocks of rows with its body written so; what it hands on is copied into other arrays."""
+def _inside(equation: Equation) -> list[Equation]:
+    """A loop over blocks of rows with its body written so; what it hands on is copied into other arrays.
+
+    A table that each block gathers columns from is turned once, before the loop.
+    """
     if equation.op.name != "blocks":
-        return equation
+        return [equation]
     body = keep_columns(equation.params["body"], handed_out=False)
-    return equation if body is equation.params["body"] else replace(equation, params={**equation.params, "body": body})
+    if body is equation.params["body"]:
+        return [equation]
+    gathered = {e.operands[0] for e in body.equations if e.op.name == "take_columns"}
+    before: list[Equation] = []
+    operands = list(equation.operands)
+    for place in range(equation.params["added"], equation.params["whole"]):
+        table = operands[place]
+        if body.inputs[place] in gathered and isinstance(table, Var) and reaches(table.type.shape[0], MANY):
+            before.append(_one("in_columns", [table], equation))
+            before[-1].out.name, before[-1].out.named = f"{table.name or 'table'}_in_columns", True
+            operands[place] = before[-1].out
+    turned = replace(equation, operands=tuple(operands), params={**equation.params, "body": body})
+    return [*before, turned]
+
+
+def _one(name: str, operands: Iterable[Var], like: Equation, **params: Any) -> Equation:
+    builder = Builder()
+    with builder.at(like.origin, like.level):
+        builder.emit(BY_NAME[name], *(Value(builder, o) for o in operands), **params)
+    return builder.equations[-1]
 
 
 def _is_table(atom: object) -> bool:
@@ -107,6 +132,8 @@ class _Columns:
     def _keeps(self, equation: Equation) -> bool:
         """Whether tables that an operation makes have the order of its operands."""
         name = equation.op.name
+        if name == "concatenate":
+            return all(o in self.turned or o.type.shape[1:] == (1,) for o in equation.operands)
         if name == "cross":
             return all(_is_table(o) for o in equation.operands)
         if name == "getitem":
@@ -136,12 +163,15 @@ class _Columns:
             if mixed:
                 equation, before = self._with_columns(equation, copies)
                 equations += before
+            if equation.op.name == "vdot" and all(o in self.turned for o in equation.operands):
+                equation, before = self._column_by_column(equation)
+                equations += before
             equations.append(self._turned(equation))
         outputs = list(self.program.outputs)
         for i, output in enumerate(outputs if self.handed_out else ()):
             if isinstance(output, Var) and output in self.touched:
                 place = next(n for n, e in enumerate(equations) if output in e.outs)
-                copied = self._one("copy", [output], equations[place])
+                copied = _one("copy", [output], equations[place])
                 copied.out.name, copied.out.named = output.name, output.named
                 equations.insert(place + 1, copied)
                 outputs[i] = copied.out
@@ -153,11 +183,17 @@ class _Columns:
         for operand in equation.operands:
             if isinstance(operand, Var) and _is_table(operand) and operand not in self.turned:
                 if operand not in copies:
-                    before.append(self._one("in_columns", [operand], equation))
+                    before.append(_one("in_columns", [operand], equation))
                     copies[operand] = before[-1].out
                 operand = copies[operand]
             operands.append(operand)
         return replace(equation, operands=tuple(operands)) if before or copies else equation, before
+
+    def _column_by_column(self, equation: Equation) -> tuple[Equation, list[Equation]]:
+        """np.vdot(a.T, b.T), which makes no copies, for np.vdot(a, b)."""
+        turned = {o: _one("transpose", [o], equation, axes=(1, 0)) for o in equation.operands if isinstance(o, Var)}
+        operands = tuple(turned[o].out for o in equation.operands if isinstance(o, Var))
+        return replace(equation, operands=operands), list(turned.values())
 
     def _turned(self, equation: Equation) -> Equation:
         """The equation under the name that it has for tables in columns, with its own results."""
@@ -171,9 +207,3 @@ class _Columns:
         if self._is_gather(equation):
             return replace(equation, op=BY_NAME["take_columns"], params={})
         return equation
-
-    def _one(self, name: str, operands: Iterable[Var], like: Equation) -> Equation:
-        builder = Builder()
-        with builder.at(like.origin, like.level):
-            builder.emit(BY_NAME[name], *(Value(builder, o) for o in operands))
-        return builder.equations[-1]

@@ -15,7 +15,7 @@ from ..op import BY_NAME
 from ..ops.contraction import contract, is_plain
 from ..ops.linear import einsum, vdot
 from ..ops.loops import map_programs
-from ..program import Equation, Literal, Program, Var
+from ..program import Atom, Equation, Literal, Program, Var
 from ..sizes import reaches
 from ..types import ArrayType, normalize_axes
 from .dead_code import eliminate_dead_code, guards_only
@@ -37,7 +37,7 @@ def contract_sums(program: Program, everywhere: bool = False, large: bool = Fals
     uses = program.use_counts()
     equations: list[Equation] = []
     for equation in program.equations:
-        if any(isinstance(value, Program) for value in equation.params.values()):
+        if equation.holds_programs:
             inside = everywhere or equation.op.name == "blocks"
             held = map_programs(dict(equation.params), partial(contract_sums, everywhere=inside))
             equation = replace(equation, params=held)
@@ -109,11 +109,26 @@ def _written(total: Equation, a: Var, b: Var, definition: dict[Var, Equation]) -
     builder = Builder()
     builder.definitions.update((v, definition[v]) for v in (a, b) if v in definition)
     with builder.at(total.origin, total.level):
-        result = _contraction(builder, total, Value(builder, a), Value(builder, b))
+        (x, first), (y, second) = (_unscaled(builder, v, definition) for v in (a, b))
+        result = _contraction(builder, total, x, y)
+        for number in (first, second) if result is not None else ():
+            result = result if number is None else Value(builder, number) * result
     if result is None or result.type != total.out.type or not builder.equations:
         return None
     *before, last = builder.equations
     return [*before, replace(last, outs=total.outs)]
+
+
+def _unscaled(builder: Builder, factor: Var, definition: dict[Var, Equation]) -> tuple[Value, Atom | None]:
+    """x[..., None] and c of a factor c * x[..., None], which has the axes of x alone; else the factor."""
+    made = definition.get(factor)
+    for number, x in (made.operands, made.operands[::-1]) if made is not None and made.op.name == "multiply" else ():
+        spread = definition.get(x) if isinstance(x, Var) else None
+        if isinstance(number, Literal) and x.type == factor.type and spread is not None:
+            if spread.op.name == "expand_dims":
+                builder.definitions[spread.out] = spread
+                return Value(builder, x), number
+    return Value(builder, factor), None
 
 
 def _contraction(builder: Builder, total: Equation, a: Value, b: Value) -> Value | None:
@@ -144,7 +159,7 @@ def _is_long(type_: ArrayType) -> bool:
 
 def _by_letters(a: Value, b: Value, product: ArrayType, kept: tuple[int, ...]) -> Value | None:
     """As np.einsum has it, or a product of matrices where it is one."""
-    (x, first), (y, second) = (_bare(v, product) for v in (a, b))
+    (x, first), (y, second) = (_bare(v, product, kept) for v in (a, b))
     if not is_plain([x, y], [first, second]) or len(set(first + second)) < product.ndim:
         return None
     target = "".join(_LETTERS[i] for i in kept)
@@ -154,10 +169,16 @@ def _by_letters(a: Value, b: Value, product: ArrayType, kept: tuple[int, ...]) -
     return contract([x, y], [first, second], target)
 
 
-def _bare(x: Value, product: ArrayType) -> tuple[Value, str]:
+def _bare(x: Value, product: ArrayType, kept: tuple[int, ...]) -> tuple[Value, str]:
     """x without the axes of length 1 that were put in for a broadcast, and the letters of the others."""
     term = _LETTERS[product.ndim - x.ndim : product.ndim]
     made = None if isinstance(x.atom, Literal) else x.builder.definition(x, "expand_dims")
+    if made is None and x.ndim > 1 and x.shape[-1] == 1 and not reaches(product.shape[-1], WIDE):
+        return BY_NAME["squeeze"](x, axis=(x.ndim - 1,)), term[:-1]
+    single = tuple(i for i, n in enumerate(x.shape) if n == 1)
+    if made is None and len(single) > 1 and x.ndim == product.ndim and set(kept) <= set(single):
+        rest = "".join(c for i, c in enumerate(term) if i not in single)
+        return BY_NAME["squeeze"](x, axis=single), rest  # all of it is added up, as np.tensordot does by BLAS
     if made is None:
         return x, term
     added = normalize_axes(made.params["axis"], x.ndim)

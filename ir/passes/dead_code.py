@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..program import Equation, Program, Var
+from ..program import Atom, Equation, Program, Var
 
 
 def eliminate_dead_code(program: Program) -> Program:
@@ -15,12 +15,14 @@ def eliminate_dead_code(program: Program) -> Program:
 
 def _read_by(program: Program, wanted: Callable[[Equation], bool]) -> Program:
     """The equations that are wanted, or read by these or by the outputs."""
-    live = {output for output in program.outputs if isinstance(output, Var)}
+    live: set[Atom] = {output for output in program.outputs if isinstance(output, Var)}
     kept = []
     for equation in reversed(program.equations):
         if not live.isdisjoint(equation.outs) or wanted(equation):
             kept.append(equation)
-            live.update([operand for operand in equation.operands if isinstance(operand, Var)])
+            for operand in equation.operands:
+                if type(operand) is Var:
+                    live.add(operand)
     return replace(program, equations=tuple(reversed(kept)))
 
 

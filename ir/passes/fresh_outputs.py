@@ -88,7 +88,7 @@ def _is_all_of(output: Var, definitions: Mapping[Var, Equation], ordered: bool) 
 
 def _inside(program: Program) -> Program:
     """The program with the called ones, wherever they stand in it, returning arrays of their own."""
-    if not any(isinstance(value, Program) for e in program.equations for value in e.params.values()):
+    if not any(e.holds_programs for e in program.equations):
         return program
     equations = []
     for e in program.equations:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..builder import Builder, Rule, Value
+from ..builder import Builder, Rule, Value, looks_into
 from ..op import BY_NAME
 from ..types import normalize_axes
 from .coefficients import Scaled, peeled, scale
@@ -33,6 +33,7 @@ def product_with_diagonal(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("identity_matrix", "diagonal_matrix")
 def scaled_identity(builder: Builder, a: Value, b: Value) -> Value | None:
     """I * v = diag(v) for a row v; diag(u) * v = diag(u * v) for a row or a number v."""
     for matrix, row in ((a, b), (b, a)):
@@ -46,6 +47,7 @@ def scaled_identity(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("identity_matrix", "diagonal_matrix")
 def divided_identity(builder: Builder, a: Value, b: Value) -> Value | None:
     """I / v = diag(1 / v) for a row v; diag(u) / v = diag(u / v) for a row or a number v."""
     if b.dtype != a.dtype and not b.type.weak:

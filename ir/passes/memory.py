@@ -58,6 +58,13 @@ def store_number(builder: Builder, x: Value, value: Value, *arrays: Value, index
     return result
 
 
+def write_what_was_read(builder: Builder, x: Value, value: Value, *arrays: Value, index: Index) -> Value | None:
+    """Writing x[i] to x[i] changes nothing, also where places repeat."""
+    read = builder.definition(value, "getitem")
+    same = read is not None and read.operands == (x.atom, *(a.atom for a in arrays)) and read.params["index"] == index
+    return x if same and value.type == x.type.with_shape(value.shape) else None
+
+
 def read_past_writes(builder: Builder, x: Value, *arrays: Value, index: Index) -> Value | None:
     """set_item(y, v, i)[i] = v; set_item(y, v, i)[j] = y[j] where i and j have nothing in common; full(c)[j] = c.
 
@@ -128,5 +135,5 @@ def overwritten_addition(
 
 MEMORY_RULES: dict[str, tuple[Rule, ...]] = {
     "getitem": (read_past_writes,),
-    "set_item": (store_number,),
+    "set_item": (store_number, write_what_was_read),
 }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from ..builder import Builder, Rule, Value
+from ..dims import Dim
 from ..op import BY_NAME
+from ..program import Equation, Literal
 from ..types import normalize_axes
+from .coefficients import peeled
 
 Axis = int | tuple[int, ...] | None
 Factor = tuple[str, Value]  # "multiply" or "divide", and by what
@@ -26,7 +31,7 @@ def _is_centred(builder: Builder, x: Value, axes: tuple[int, ...]) -> bool:
     widened = builder.definition(m, "expand_dims")
     if widened is not None:
         m = Value(builder, widened.operands[0])
-    mean = builder.definition(m, "mean")
+    mean = builder.definition(m, "mean") or _divided_sum(builder, m, axes)
     if mean is None or mean.operands[0] is not u.atom or u.type != x.type:
         return False
     if normalize_axes(mean.params["axis"], u.ndim) != axes:
@@ -36,24 +41,47 @@ def _is_centred(builder: Builder, x: Value, axes: tuple[int, ...]) -> bool:
     return bool(mean.params["keepdims"]) or axes == tuple(range(len(axes)))
 
 
+def _divided_sum(builder: Builder, m: Value, axes: tuple[int, ...]) -> Equation | None:
+    """The sum that a mean was written as: sum(u) / n with the number n of what is added up."""
+    made = builder.definition(m, "divide")
+    total = None if made is None else builder.definition(Value(builder, made.operands[0]), "sum")
+    if made is None or total is None or not isinstance(made.operands[1], Literal):
+        return None
+    u = total.operands[0].type
+    if -1 in u.shape or any(isinstance(n, Dim) for n in u.shape):
+        return None
+    return total if made.operands[1].value == math.prod(u.shape[axis] for axis in axes) else None
+
+
 def sum_of_centred(builder: Builder, x: Value, *, axis: Axis, keepdims: bool) -> Value | None:
-    """sum(a + c * (u - mean(u))) = sum(a) for a c that does not vary along the axes."""
+    """sum(a + c * (u - mean(u))) = sum(a) for a c that does not vary along the axes, likewise with minus."""
     made = builder.definition(x, "add") or builder.definition(x, "subtract")
     if made is None or x.dtype == "float16":
         return None
     a, b = (Value(builder, o) for o in made.operands)
     axes = normalize_axes(axis, x.ndim)
-    for kept, other in ((a, b), (b, a)) if made.op.name == "add" else ((a, b),):
+    for kept, other in ((a, b), (b, a)):
         if kept.type != x.type or other.type != x.type:
             continue
-        part = builder.definition(other, "multiply") or builder.definition(other, "divide")
-        operands = [other] if part is None else [Value(builder, o) for o in part.operands]
-        above = operands[:1] if part is not None and part.op.name == "divide" else operands
-        centred = [o for o in above if _is_centred(builder, o, axes)]
-        if centred and all(o is centred[0] or _constant(builder, o, x, axes) for o in operands):
+        centred, _ = _barer(builder, other, x, axes)[-1]
+        if _is_centred(builder, centred, axes):
             total: Value = builder.emit(BY_NAME["sum"], kept, axis=axis, keepdims=keepdims)
-            return total
+            return -total if kept is b and made.op.name == "subtract" else total
     return None
+
+
+def sum_of_centred_rows(builder: Builder, x: Value, *, axis: Axis, keepdims: bool) -> Value | None:
+    """sum(c * (u - mean(u, axis=0)) @ m, axis=0) = 0 for a number c: each column of the product is centred as well."""
+    bare = peeled(builder, x).rest
+    product = None if bare is None else builder.definition(bare, "matmul")
+    if product is None or x.ndim != 2 or normalize_axes(axis, 2) != (0,) or x.dtype == "float16":
+        return None
+    rows = Value(builder, product.operands[0])
+    if rows.ndim != 2 or rows.dtype != x.dtype or not _is_centred(builder, rows, (0,)):
+        return None
+    shape = (1, x.shape[1]) if keepdims else x.shape[1:]
+    zeros: Value = builder.emit(BY_NAME["filled"], value=0, shape=shape, dtype=x.dtype)
+    return zeros
 
 
 def known_sum(builder: Builder, x: Value, *, axis: Axis, keepdims: bool) -> Value | None:
@@ -67,7 +95,7 @@ def known_sum(builder: Builder, x: Value, *, axis: Axis, keepdims: bool) -> Valu
         for b, others in second:
             total = _sum_of(builder, a, b, axis, keepdims) if taken or others else None
             if total is not None:
-                return _multiplied(builder, total, [*taken, *others], x, axes, keepdims)
+                return multiplied(builder, total, [*taken, *others], x, axes, keepdims)
     return None
 
 
@@ -80,9 +108,10 @@ def _sum_of(builder: Builder, a: Value, b: Value, axis: Axis, keepdims: bool) ->
     return None
 
 
-def _multiplied(
+def multiplied(
     builder: Builder, total: Value, factors: list[Factor], like: Value, axes: tuple[int, ...], keepdims: bool
 ) -> Value | None:
+    """The sum with the factors that were taken out of it, if their shapes allow that."""
     result: Value = total
     for name, factor in factors:
         flat = factor if keepdims or not factor.ndim else _without(factor, like, axes)
@@ -119,4 +148,4 @@ def _without(factor: Value, like: Value, axes: tuple[int, ...]) -> Value | None:
     return squeezed
 
 
-MOMENT_RULES: dict[str, tuple[Rule, ...]] = {"sum": (sum_of_centred, known_sum)}
+MOMENT_RULES: dict[str, tuple[Rule, ...]] = {"sum": (sum_of_centred, sum_of_centred_rows, known_sum)}

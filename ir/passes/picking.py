@@ -6,7 +6,7 @@ from ..builder import Builder, Rule, Value
 from ..indexing import SLOT, Index, Slice
 from ..op import BY_NAME
 from ..sizes import reaches
-from .scatter import is_every_row
+from .scatter import is_every_row, onto, scatter_of
 
 ROUNDED = {"add", "subtract", "multiply", "divide", "negative"}  # the same bits for every element, wherever it stands
 FEWER = 4  # times fewer elements that are worth it
@@ -19,6 +19,8 @@ def pick_first(builder: Builder, x: Value, *arrays: Value, index: Index) -> Valu
     if made is None or made.op.name not in ROUNDED or not arrays:
         return None
     if x.atom in builder.shared and not (reaches(x.size, LARGE) and x.size >= 16 * arrays[0].size):
+        return None
+    if is_diagonal_of_shared(builder, x, arrays):
         return None
     if len(index) != x.ndim or any(entry is not SLOT for entry in index) or x.type.weak:
         return None
@@ -34,6 +36,11 @@ def pick_first(builder: Builder, x: Value, *arrays: Value, index: Index) -> Valu
     return result if result.type == BY_NAME["getitem"].infer(x.type, *(a.type for a in arrays), index=index) else None
 
 
+def is_diagonal_of_shared(builder: Builder, x: Value, arrays: tuple[Value, ...]) -> bool:
+    """Whether it is x[i, i] of a matrix that others read too, as a rule in full: to add something to the diagonal."""
+    return len(arrays) == 2 and arrays[0].atom is arrays[1].atom and x.atom in builder.shared
+
+
 def _is_overwritten(builder: Builder, x: Value) -> bool:
     """Whether a read of x now may cost a copy of it."""
     return any(e.op.update is not None and e.operands[0] is x.atom for e in builder.equations if e.operands)
@@ -47,6 +54,9 @@ def _picked(builder: Builder, operand: Value, like: Value, arrays: tuple[Value, 
     kept = [k for k in range(lead, like.ndim) if operand.shape[k - lead] == like.shape[k]]
     if len(kept) == 1 and is_every_row(builder, arrays[kept[0]], like.shape[kept[0]]):
         entries: Index = tuple(Slice() if k in kept else 0 for k in range(lead, like.ndim))
+        column = builder.definition(operand, "expand_dims")
+        if column is not None and len(column.operands[0].type.shape) == 1:
+            return Value(builder, column.operands[0])
         return operand if entries == (Slice(),) else BY_NAME["getitem"](operand, index=entries)
     chosen: Value = BY_NAME["getitem"](
         operand,
@@ -56,4 +66,25 @@ def _picked(builder: Builder, operand: Value, like: Value, arrays: tuple[Value, 
     return chosen
 
 
+def cancel_picked_division(builder: Builder, a: Value, b: Value) -> Value | None:
+    """scatter(v / p[i]) * p = scatter(v) also where p[i] was picked before it was computed."""
+    for scattered, p in ((a, b), (b, a)):
+        scatter = scatter_of(builder, scattered)
+        if scatter is None or p.type != scattered.type:
+            continue
+        amount = Value(builder, scatter.operands[1])
+        negated = builder.definition(amount, "negative")
+        quotient = builder.definition(amount if negated is None else Value(builder, negated.operands[0]), "divide")
+        if quotient is None:
+            continue
+        picked = pick_first(
+            builder, p, *(Value(builder, o) for o in scatter.operands[2:]), index=scatter.params["index"]
+        )
+        if picked is not None and picked.atom is quotient.operands[1]:
+            left = Value(builder, quotient.operands[0])
+            return onto(builder, Value(builder, scatter.operands[0]), scatter, left if negated is None else -left)
+    return None
+
+
 PICKING_RULES: dict[str, tuple[Rule, ...]] = {"getitem": (pick_first,)}
+PICKED_RULES: dict[str, tuple[Rule, ...]] = {"multiply": (cancel_picked_division,)}

@@ -12,8 +12,11 @@ from .prune_loops import pruned_loop
 
 
 def prune(program: Program) -> Program:
-    """The program with every loop, branch and call narrowed to what is read behind it, from the last to the first."""
-    if not any(isinstance(value, Program) for e in program.equations for value in e.params.values()):
+    """The program with every loop, branch and call narrowed to what is read behind it, from the last to the first.
+
+    What is not read by them any more is gone.
+    """
+    if not any(e.holds_programs for e in program.equations):
         return program
     live = {output for output in program.outputs if isinstance(output, Var)}
     later = {out for e in program.equations if e.op.name != "while_loop" for out in e.outs}
@@ -21,11 +24,11 @@ def prune(program: Program) -> Program:
     for equation in reversed(program.equations):
         if not equation.op.effect and live.isdisjoint(equation.outs):
             continue
-        if any(isinstance(value, Program) for value in equation.params.values()):
+        if equation.holds_programs:
             equation = _pruned(equation, live, later)
         kept.append(equation)
         live.update(operand for operand in equation.operands if isinstance(operand, Var))
-    return replace(program, equations=tuple(reversed(kept)))
+    return eliminate_dead_code(replace(program, equations=tuple(reversed(kept))))
 
 
 def _pruned(equation: Equation, live: set[Var], later: set[Var]) -> Equation:

@@ -74,6 +74,7 @@ class _Choice:
         places = set(self.carried.values())
         outputs = enumerate(self.program.outputs[: self.strict])
         self.handed_out = {o for place, o in outputs if isinstance(o, Var) and place not in places}
+        self.handed_out |= {o for o in self.program.outputs if o.type.dtype.kind == "b"}
         made: dict[Atom, int] = {}
         self.made_by = {out: e for e in equations for out in e.outs}
         for number, e in enumerate(equations):
@@ -265,9 +266,13 @@ class _Writer:
         for number, equation in enumerate(program.equations):
             self._write(number, equation)
         floats = {place for v, place in choice.carried.items() if v in choice.floats}
+        count = len(program.outputs)
+        collected = range(count if choice.strict is None else choice.strict, count)
         outputs = tuple(
             self._float(o)
-            if place in floats or (o in choice.floats and o not in choice.handed_out)
+            if place in floats
+            or (o in choice.floats and o not in choice.handed_out)
+            or (o in choice.converted and place in collected and o not in choice.handed_out)
             else self._number(o)
             for place, o in enumerate(program.outputs)
         )
@@ -364,16 +369,49 @@ def _with_loops(program: Program) -> Program:
         return program
     equations: list[Equation] = []
     renamed: dict[Var, Var] = {}
+    lists: dict[Var, Var] = {}  # what loops collect as arrays, as lists of Python floats
     for e in program.equations:
         e = replace(e, operands=tuple(renamed.get(o, o) for o in e.operands))  # type: ignore[arg-type]
         if e.op.name == "scan":
-            _scan(e, equations, renamed)
+            _scan(_with_lists(e, lists), equations, renamed)
+            if e.params["listed"]:
+                _collected(equations, lists)
         elif e.op.name == "while_loop":
             _while(e, equations, renamed)
         else:
             equations.append(e)
     outputs = tuple(renamed.get(o, o) for o in program.outputs)  # type: ignore[arg-type]
-    return replace(program, equations=tuple(equations), outputs=outputs)
+    program = replace(program, equations=tuple(equations), outputs=outputs)
+    return eliminate_dead_code(program) if lists else program
+
+
+def _with_lists(e: Equation, lists: Mapping[Var, Var]) -> Equation:
+    """A loop that goes over lists of Python floats, where it went over arrays of the same numbers."""
+    body, first = e.params["body"], e.params["consts"] + e.params["carry"]
+    found = [i for i, o in enumerate(e.operands[first:], first) if o in lists and e.params["listed"]]
+    if not found:
+        return e
+    operands, inputs, conversions = list(e.operands), list(body.inputs), []
+    for i in found:
+        var = inputs[i]
+        operands[i], inputs[i] = lists[operands[i]], Var(FLOAT, var.name, var.named)  # type: ignore[index]
+        to = {"dtype": DOUBLE.dtype}
+        conversions.append(Equation(BY_NAME["astype"], (inputs[i],), to, (var,), e.origin, 0))
+    body = replace(body, inputs=tuple(inputs), equations=(*conversions, *body.equations))
+    return replace(e, operands=tuple(operands), params={**e.params, "body": body})
+
+
+def _collected(equations: list[Equation], lists: dict[Var, Var]) -> None:
+    """Give the last loop, which collects lists, the types of what it appends to them now."""
+    place = max(n for n, e in enumerate(equations) if e.op.name == "scan")
+    loop = equations[place]
+    outs = list(loop.outs)
+    for k, found in enumerate(loop.op.infer(*(o.type for o in loop.operands), **loop.params)):
+        if found.shape and found.weak and not outs[k].type.weak and k >= loop.params["carry"]:
+            out = outs[k]
+            outs[k] = lists[out] = Var(found, out.name, out.named)
+            equations.append(Equation(BY_NAME["array_of"], (outs[k],), {}, (out,), loop.origin, loop.level))
+    equations[place] = replace(loop, outs=tuple(outs))
 
 
 def _scan(e: Equation, equations: list[Equation], renamed: dict[Var, Var]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..builder import Builder, Rule, Value
+from ..builder import Builder, Rule, Value, looks_into
 from ..op import BY_NAME
 from ..ops.reduction import Axis
 from ..program import Equation
@@ -32,6 +32,7 @@ def _product(a: Value, b: Value, like: tuple[str, Value, Value]) -> Value | None
     return a * b if same else None
 
 
+@looks_into("divide")
 def reuse_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
     """(x / b) * a = x * (a / b) where the program below has a / b already."""
     for quotient, factor in ((a, b), (b, a)):
@@ -44,6 +45,7 @@ def reuse_quotient(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("multiply")
 def reuse_product(builder: Builder, a: Value, b: Value) -> Value | None:
     """(x * a) * b = x * (a * b) where the program below has a * b already."""
     for product, factor in ((a, b), (b, a)):
@@ -59,6 +61,7 @@ def reuse_product(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("multiply")
 def reuse_divided(builder: Builder, a: Value, b: Value) -> Value | None:
     """(x * y) / b = (x / b) * y where x / b is there already."""
     found = _passing(builder, a, "multiply")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from ..builder import Builder, Rule, Value
-from ..indexing import Slot, indexed_shape
+from ..builder import Builder, Rule, Value, looks_into
+from ..indexing import SLOT, Index, Slice, Slot, indexed_shape
 from ..op import BY_NAME
 from ..program import Equation
+from ..sizes import reaches
 from ..types import normalize_axes
 
+MANY = 4096  # numbers to be added, from which on it matters how
+NARROW = 8  # columns that are added one by one
 
-def _scatter(builder: Builder, value: Value) -> Equation | None:
+
+def scatter_of(builder: Builder, value: Value) -> Equation | None:
     """The index_add into fresh zeros that made the value, if one did."""
     equation = builder.definition(value, "index_add")
     if equation is None:
@@ -18,7 +22,7 @@ def _scatter(builder: Builder, value: Value) -> Equation | None:
     return equation if base is not None and base.params["value"] == 0 else None
 
 
-def _onto(builder: Builder, base: Value, scatter: Equation, amount: Value | None = None) -> Value:
+def onto(builder: Builder, base: Value, scatter: Equation, amount: Value | None = None) -> Value:
     """What `scatter` adds, added to `base` instead of to zeros."""
     added = amount if amount is not None else Value(builder, scatter.operands[1])
     arrays = [Value(builder, o) for o in scatter.operands[2:]]
@@ -26,30 +30,49 @@ def _onto(builder: Builder, base: Value, scatter: Equation, amount: Value | None
     return result
 
 
+@looks_into("index_add")
 def add_scatter(builder: Builder, a: Value, b: Value) -> Value | None:
-    """a + scatter(v) = a with v added."""
+    """a + scatter(v) = a with v added, also where more than one v was added to the zeros."""
     for scattered, base in ((b, a), (a, b)):
-        scatter = _scatter(builder, scattered)
-        if scatter is not None and base.type == scattered.type:
-            return _onto(builder, base, scatter)
+        scatters = _all_scatters(builder, scattered) if base.type == scattered.type else []
+        if scatters:
+            for scatter in reversed(scatters):
+                base = onto(builder, base, scatter)
+            return base
     return None
 
 
+def _all_scatters(builder: Builder, value: Value) -> list[Equation]:
+    """The additions into fresh zeros that made the value, the last one first, if nothing reads what is between."""
+    found = []
+    made = builder.definition(value, "index_add")
+    while made is not None:
+        found.append(made)
+        before = Value(builder, made.operands[0])
+        zeros = builder.definition(before, "filled")
+        if zeros is not None:
+            return found if zeros.params["value"] == 0 else []
+        made = None if before.atom in builder.shared else builder.definition(before, "index_add")
+    return []
+
+
+@looks_into("index_add")
 def subtract_scatter(builder: Builder, a: Value, b: Value) -> Value | None:
     """scatter(v) - b = -b with v added; a - scatter(v) = a with -v added."""
-    scatter = _scatter(builder, b)
+    scatter = scatter_of(builder, b)
+    if scatter is not None and a.type == b.type and not _adds_more_than_it_has(scatter):
+        return onto(builder, a, scatter, -Value(builder, scatter.operands[1]))
+    scatter = scatter_of(builder, a)
     if scatter is not None and a.type == b.type:
-        return _onto(builder, a, scatter, -Value(builder, scatter.operands[1]))
-    scatter = _scatter(builder, a)
-    if scatter is not None and a.type == b.type:
-        return _onto(builder, -b, scatter)
+        return onto(builder, -b, scatter)
     return None
 
 
+@looks_into("index_add")
 def cancel_scattered_division(builder: Builder, a: Value, b: Value) -> Value | None:
     """scatter(v / p[i]) * p = scatter(v), both at the same index i."""
     for scattered, p in ((a, b), (b, a)):
-        scatter = _scatter(builder, scattered)
+        scatter = scatter_of(builder, scattered)
         if scatter is None or p.type != scattered.type:
             continue
         sign, amount = 1, Value(builder, scatter.operands[1])
@@ -69,13 +92,13 @@ def cancel_scattered_division(builder: Builder, a: Value, b: Value) -> Value | N
         if same_place:
             left = Value(builder, quotient.operands[0])
             zeros = Value(builder, scatter.operands[0])
-            return _onto(builder, zeros, scatter, left if sign > 0 else -left)
+            return onto(builder, zeros, scatter, left if sign > 0 else -left)
     return None
 
 
 def sum_of_scatter(builder: Builder, x: Value, *, axis: int | tuple[int, ...] | None, keepdims: bool) -> Value | None:
     """The sum of everything scattered is the sum of what was added; one addition in each row is itself."""
-    scatter = _scatter(builder, x)
+    scatter = scatter_of(builder, x)
     if scatter is None or not x.type.inexact:
         return None
     added = Value(builder, scatter.operands[1])
@@ -120,8 +143,61 @@ def is_every_row(builder: Builder, rows: Value, n: int) -> bool:
     return made is not None and (made.params["start"], made.params["stop"], made.params["step"]) == (0, n, 1)
 
 
+def _adds_more_than_it_has(scatter: Equation) -> bool:
+    """Whether fewer numbers are negated afterwards than before."""
+    into, value = scatter.operands[0].type, scatter.operands[1].type
+    return not scatter.params["distinct"] and reaches(value.size, MANY) and value.size >= 2 * into.size
+
+
+def negative_scattered(
+    builder: Builder, x: Value, value: Value, *arrays: Value, index: Index, distinct: bool
+) -> Value | None:
+    """scatter(-v) = -scatter(v), where fewer numbers are negated then."""
+    made, zeros = builder.definition(value, "negative"), builder.definition(x, "filled")
+    if made is None or value.atom in builder.shared or zeros is None or zeros.params["value"] != 0:
+        return None
+    if distinct or not reaches(value.size, MANY) or value.size < 2 * x.size or value.type.shape == ():
+        return None
+    added: Value = builder.emit(
+        BY_NAME["index_add"], x, Value(builder, made.operands[0]), *arrays, index=index, distinct=False
+    )
+    return -added
+
+
+def scatter_parts(
+    builder: Builder, x: Value, value: Value, *arrays: Value, index: Index, distinct: bool
+) -> Value | None:
+    """Rows put together from a few columns are scattered part by part: they need not be put together."""
+    if distinct or index != (SLOT,) or x.ndim != 2 or arrays[0].ndim != 1 or arrays[0].dtype.kind not in "iu":
+        return None
+    if value.type != x.type.with_shape((*arrays[0].shape, x.shape[1])):
+        return None
+    if not reaches(value.size, MANY) or not 2 <= x.shape[1] <= NARROW:
+        return None
+    parts: list[tuple[Value, Slice | int]] = []
+    while builder.definition(value, "filled") is None:
+        made = builder.definition(value, "index_add")
+        if made is None or value.atom in builder.shared or len(made.operands) != 2:
+            return None
+        place = made.params["index"]
+        if len(place) != 2 or place[0] != Slice() or not isinstance(place[1], Slice | int):
+            return None
+        part = Value(builder, made.operands[1])
+        if part.type != value.type.with_shape(indexed_shape(value.shape, place, ())):
+            return None
+        parts.append((part, place[1]))
+        value = Value(builder, made.operands[0])
+    zeros = builder.definition(value, "filled")
+    if zeros is None or zeros.params["value"] != 0 or not parts:
+        return None
+    for part, columns in reversed(parts):
+        x = builder.emit(BY_NAME["index_add"], x, part, *arrays, index=(SLOT, columns), distinct=False)
+    return x
+
+
 SCATTER_RULES: dict[str, tuple[Rule, ...]] = {
     "add": (add_scatter,),
     "subtract": (subtract_scatter,),
     "multiply": (cancel_scattered_division,),
+    "index_add": (scatter_parts, negative_scattered),
 }

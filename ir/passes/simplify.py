@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from ..builder import Builder, Rule, Value
-from ..program import Atom, Program, Var
+from ..program import Atom, Equation, Program, Var
 from .algebra import RULES
 
 
-def simplify(program: Program, rules: dict[str, tuple[Rule, ...]] = RULES) -> Program:
-    """The program with every rule of the table applied where it matches; names and origins stay."""
+def simplify(
+    program: Program, rules: dict[str, tuple[Rule, ...]] = RULES, exactly: Collection[Equation] = ()
+) -> Program:
+    """The program with every rule of the table applied where it matches, but for the equations that are to be kept
+    `exactly` as they are; names and origins stay."""
+    kept = set(map(id, exactly))
     builder = Builder(rules)
     renamed: dict[Var, Atom] = {}
-    reads = Counter(a for e in program.equations for a in e.operands if isinstance(a, Var))
-    reads.update(o for o in program.outputs if isinstance(o, Var))
+    reads = _readers(program)
     written: set[Atom] = set()
     for var in program.inputs:
         builder.inputs.append(var)
@@ -23,19 +27,22 @@ def simplify(program: Program, rules: dict[str, tuple[Rule, ...]] = RULES) -> Pr
         builder.captures.append(var)
         renamed[var] = var
 
-    def read(atom: Atom) -> Value:
-        return Value(builder, renamed[atom] if isinstance(atom, Var) else atom)
+    def read(atom: Atom) -> Atom:
+        return renamed[atom] if type(atom) is Var else atom
 
     for equation in program.equations:
         before = len(builder.equations)
-        with builder.at(equation.origin, equation.level):
-            result = builder.emit(equation.op, *map(read, equation.operands), **equation.params)
+        builder._rules = {} if id(equation) in kept else rules
+        builder.origin, builder.level = equation.origin, equation.level
+        result = builder.again(equation, tuple(map(read, equation.operands)))
         values = result if isinstance(result, tuple) else (result,)
         for out, value in zip(equation.outs, values, strict=True):
             assert value.type == out.type, (equation.op, value.type, out.type)
             renamed[out] = value.atom
             if reads[out] > 1 or value.atom in written:
-                builder.shared.update((value.atom, *(o for e in builder.equations[before:] for o in e.outs)))
+                builder.shared.add(value.atom)
+                for new in builder.equations[before:]:
+                    builder.shared.update(new.outs)
             written.add(value.atom)
             made = builder.definition(value)
             later = (
@@ -45,4 +52,12 @@ def simplify(program: Program, rules: dict[str, tuple[Rule, ...]] = RULES) -> Pr
                 continue
             if not value.atom.name or out.named > value.atom.named:
                 value.atom.name, value.atom.named = out.name, out.named
-    return builder.program(program.name, [read(o) for o in program.outputs], program.origin)
+    return builder.program(program.name, [Value(builder, read(o)) for o in program.outputs], program.origin)
+
+
+def _readers(program: Program) -> Counter[Var]:
+    """How many equations and outputs read each value."""
+    read: list[Var] = []
+    for equation in program.equations:
+        read += {a for a in equation.operands if isinstance(a, Var)}
+    return Counter([*read, *(o for o in program.outputs if isinstance(o, Var))])

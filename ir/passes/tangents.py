@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..builder import Builder, Rule, Value
+from ..builder import Builder, Rule, Value, looks_into
 from ..dims import ordinary
 from ..op import BY_NAME
 from ..program import Literal
@@ -19,6 +19,7 @@ def _operands(builder: Builder, value: Value, name: str) -> tuple[Value, ...] | 
 def common_denominator(name: str) -> Rule:
     """a / q - b / q = (a - b) / q, also where the second is (b / q) * y: the tangent of a quotient."""
 
+    @looks_into("divide")
     def combined(builder: Builder, a: Value, b: Value) -> Value | None:
         if builder.level < 2:  # a first reverse pass shares its quotients already
             return None
@@ -38,6 +39,7 @@ def common_denominator(name: str) -> Rule:
     return combined
 
 
+@looks_into("where")
 def one_choice(builder: Builder, a: Value, b: Value) -> Value | None:
     """where(m, x, 0) + where(~m, y, 0) = where(m, x, y)."""
     first, second = _operands(builder, a, "where"), _operands(builder, b, "where")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 
 from ..aliasing import shares_memory
 from ..ops.loops import map_programs
@@ -11,15 +12,73 @@ from ..program import Equation, Program, Var
 from .memory import disjoint
 
 
-def order_writes(program: Program) -> Program:
-    """Without the writes that no read sees, and with zeros written after the last read of what they overwrite."""
-    return _late_zeros(_without_unread_writes(replace(program, equations=tuple(map(_inside, program.equations)))))
+def order_writes(program: Program, inputs: bool = False) -> Program:
+    """Without the writes that no read sees, and with zeros written after the last read of what they overwrite.
+
+    `inputs` may be overwritten, as those of a loop's body.
+    """
+    program = replace(program, equations=tuple(map(_inside, program.equations)))
+    program = _without_unread_writes(program)
+    return _late_zeros(_additions_first(_reads_of_the_latest(program, inputs)))
 
 
 def _inside(equation: Equation) -> Equation:
-    if not any(isinstance(value, Program) for value in equation.params.values()):
+    if not equation.holds_programs:
         return equation
-    return replace(equation, params=map_programs(dict(equation.params), order_writes))
+    return replace(equation, params=map_programs(dict(equation.params), partial(order_writes, inputs=True)))
+
+
+def _is_write(equation: Equation) -> bool:
+    """Whether it writes to places that are named by numbers."""
+    return equation.op.name in ("set_item", "index_add") and len(equation.operands) == 2
+
+
+def _reads_of_the_latest(program: Program, inputs: bool) -> Program:
+    """A part is read from the array as it is by then: its older states need not be kept for that."""
+    given = set() if inputs else set(program.inputs)
+    given.update(program.captures)
+    written: dict[Var, list[Equation]] = defaultdict(list)
+    equations = []
+    for equation in program.equations:
+        if equation.op.name == "getitem" and len(equation.operands) == 1:
+            array, index = equation.operands[0], equation.params["index"]
+            while array not in given and len(written[array]) == 1:  # type: ignore[index]
+                (write,) = written[array]  # type: ignore[index]
+                if not disjoint(write.params["index"], index, write.out.type.shape):
+                    break
+                array = write.out
+            if array is not equation.operands[0]:
+                equation = replace(equation, operands=(array,))
+        elif equation.op.update is not None and isinstance(equation.operands[0], Var):
+            written[equation.operands[0]] += [equation] if _is_write(equation) else [equation, equation]
+        equations.append(equation)
+    return replace(program, equations=tuple(equations))
+
+
+def _additions_first(program: Program) -> Program:
+    """`x[j] += x[i]` stands before `x[i] = 0`, which then overwrites nothing that is still read."""
+    equations: list[Equation] = []
+    readers = _readers(program)
+    made: dict[Var, Equation] = {}
+    outputs = set(program.outputs)
+    for equation in program.equations:
+        made.update((out, equation) for out in equation.outs)
+        equations.append(equation)
+        if equation.op.name != "index_add" or not _is_write(equation):
+            continue
+        read, before = (made.get(o) if isinstance(o, Var) else None for o in equation.operands[::-1])
+        if read is None or before is None or before.op.name != "set_item" or not _is_write(before):
+            continue
+        place, alone = before.params["index"], len(readers[before.out]) == 1 and before.out not in outputs
+        same = read.op.name == "getitem" and read.operands == before.operands[:1] and read.params["index"] == place
+        if not same or not alone or isinstance(before.operands[1], Var):
+            continue
+        if disjoint(place, equation.params["index"], equation.out.type.shape):
+            equations.remove(before)
+            added = replace(equation, operands=(before.operands[0], equation.operands[1]), outs=before.outs)
+            equations[-1:] = [added, replace(before, operands=(before.out, before.operands[1]), outs=equation.outs)]
+            made.update({before.out: added, equation.out: equations[-1]})
+    return replace(program, equations=tuple(equations))
 
 
 def _readers(program: Program) -> dict[Var, list[int]]:

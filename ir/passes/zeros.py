@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..builder import Builder, Rule, Value
+from ..builder import NUMBER, Builder, Rule, Value, looks_into
 from ..indexing import Index
 from ..op import BY_NAME
 
@@ -17,6 +17,7 @@ def _are_zeros(builder: Builder, x: Value) -> bool:
 def zeros_again(name: str) -> Rule:
     """A product with zeros, and zeros in another arrangement, are zeros."""
 
+    @looks_into("filled")
     def zeros(builder: Builder, *operands: Value, **params: Any) -> Value | None:
         if not any(_are_zeros(builder, o) for o in operands):
             return None
@@ -29,17 +30,31 @@ def zeros_again(name: str) -> Rule:
     return zeros
 
 
+@looks_into("filled", NUMBER)
 def zeros_divided(builder: Builder, a: Value, b: Value) -> Value | None:
     """0 / x = 0."""
+    if not a.shape and a.literal == 0 and not b.shape and b.literal is None and not b.type.weak:
+        return builder.value(BY_NAME["divide"].infer(a.type, b.type).dtype.type(0))
     return zeros_again("divide")(builder, a, b) if _are_zeros(builder, a) else None
+
+
+@looks_into(NUMBER)
+def zero_negated(builder: Builder, x: Value) -> Value | None:
+    """-0 = 0."""
+    return x if x.literal == 0 and not x.type.weak else None
 
 
 def zeros_or_zero(builder: Builder, condition: Value, a: Value, b: Value) -> Value | None:
     """where(m, 0, 0) = 0."""
     nothing = [_are_zeros(builder, v) or v.literal == 0 for v in (a, b)]
-    return zeros_again("where")(builder, condition, a, b) if all(nothing) else None
+    type_ = BY_NAME["where"].infer(condition.type, a.type, b.type)
+    if not all(nothing) or not type_.shape or -1 in type_.shape or not type_.inexact:
+        return None
+    result: Value = builder.emit(BY_NAME["filled"], value=0, shape=type_.shape, dtype=type_.dtype)
+    return result
 
 
+@looks_into("filled")
 def plus_zeros(builder: Builder, a: Value, b: Value) -> Value | None:
     """x + 0 = 0 + x = x."""
     for x, other in ((a, b), (b, a)):
@@ -48,6 +63,7 @@ def plus_zeros(builder: Builder, a: Value, b: Value) -> Value | None:
     return None
 
 
+@looks_into("filled")
 def minus_zeros(builder: Builder, a: Value, b: Value) -> Value | None:
     """x - 0 = x."""
     return a if _are_zeros(builder, b) and BY_NAME["subtract"].infer(a.type, b.type) == a.type else None
@@ -64,6 +80,7 @@ ZERO_RULES: dict[str, tuple[Rule, ...]] = {
     "multiply": (zeros_again("multiply"),),
     "matmul": (zeros_again("matmul"),),
     "transpose": (zeros_again("transpose"),),
+    "negative": (zeros_again("negative"), zero_negated),
     "astype": (zeros_again("astype"),),
     "divide": (zeros_divided,),
     "where": (zeros_or_zero,),

@@ -31,9 +31,9 @@ def batchnorm_value_and_grad(
     ):
         check_arguments({'x: float64[8, 3]': x, 'gamma: float64[3]': gamma, 'beta: float64[3]': beta})
     # forward
-    mu = x.mean(axis=0)
+    mu = x.sum(axis=0) / 8.0
     xc = x - mu
-    var = np.mean(xc ** 2, axis=0)
+    var = (xc ** 2).sum(axis=0) / 8.0
     std = np.sqrt(var + 1e-05)
     x_norm = xc / std
     out = gamma * x_norm + beta
@@ -42,22 +42,22 @@ def batchnorm_value_and_grad(
 
     # backward
     # line 73: return np.sum(np.tanh(out))
-    dout = 1 - tanh_out * tanh_out
+    dout = 1.0 - tanh_out * tanh_out
     # line 72: out = gamma * x_norm + beta
     dbeta = dout.sum(axis=0)
     dx_norm = dout * gamma
-    dgamma = np.sum(dout * x_norm, axis=0)
+    dgamma = (dout * x_norm).sum(axis=0)
     # line 71: x_norm = xc / std
     dxc = dx_norm / std
     dstd = -dgamma / std * gamma
     # line 70: std = np.sqrt(var + 1e-5)
     dvar = 0.5 * dstd / std
     # line 69: var = np.mean(xc**2, axis=0)
-    dxc += dvar / 4 * xc
+    dxc += dvar / 4.0 * xc
     # line 68: xc = x - mu
     dmu = -dbeta * gamma / std
     # line 67: mu = x.mean(axis=0)
-    dx = dxc + dmu / 8
+    dx = dxc + dmu / 8.0
     return value, (dx, dgamma, dbeta)
 
 

@@ -28,7 +28,7 @@ def captured_value_and_grad(x: NDArray[np.float64]) -> tuple[np.float64, NDArray
 
     # backward
     # line 205: return x @ TABLE @ x
-    dx = x_at_TABLE + TABLE @ x
+    dx = x_at_TABLE + TABLE.dot(x)
     return value, dx
 
 

@@ -26,8 +26,8 @@ def convolution(x, w, stride=1, padding=0, dilation=1, groups=1):
     padding = ((padding, padding),) * d if isinstance(padding, int) else padding
     covered = [m + lo + hi - (k - 1) * apart for m, (lo, hi), k, apart in zip(size, padding, kernel, dilation)]
     result = [(m - 1) // by + 1 for m, by in zip(covered, stride)]
-    # the rows of a kernel apart: fewer columns are copied, and more products added up, which costs half as much again
-    by_row = d > 1 and stride[0] == 1 and 2 * c * math.prod(kernel[1:]) >= 3 * o // groups
+    # the rows of a kernel apart: fewer columns are copied, and more products added up
+    by_row = d > 1 and stride[0] == dilation[0] == 1 and 4 * c * math.prod(kernel[1:]) >= 3 * o // groups
     rows, taps = kernel[0] if by_row else 1, math.prod(kernel[1:] if by_row else kernel)
     kernels = w.reshape(groups, o // groups, c, rows, taps).transpose(3, 0, 1, 2, 4)
     kernels = kernels.reshape(rows, groups, o // groups, c * taps)
@@ -120,12 +120,12 @@ def conv_layer_value_and_grad(
     # forward
     y = convolution(x, f, padding=1)
     y = y + b[:, None, None]
-    maximum = np.maximum(y, 0)
-    value = np.sum(maximum ** 2)
+    maximum = np.maximum(y, 0.0)
+    value = (maximum ** 2).sum()
 
     # backward
     # line 113: return np.sum(np.maximum(y, 0) ** 2)
-    dy = np.where(maximum > 0, 2 * maximum, 0)
+    dy = np.where(maximum > 0.0, 2.0 * maximum, 0.0)
     # line 112: y = conv2d(x, f, padding=1) + b[:, None, None]
     db = dy.sum(axis=(0, 2, 3))
     dx = convolution(dy, f[..., ::-1, ::-1].swapaxes(0, 1), padding=1)

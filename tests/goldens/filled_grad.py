@@ -42,7 +42,7 @@ def filled_value_and_grad(x: NDArray[np.float64]) -> tuple[np.float64, NDArray[n
     if not x[3] > 0:
         raise GuardMiss('goldens_programs.py:144')
     out[3] = x[3] ** 2
-    out[1:3] *= 2
+    out[1:3] *= 2.0
     value = out.sum()
 
     # backward

@@ -29,11 +29,11 @@ def logistic_grad(
     ):
         check_arguments({'x: float64[5, 3]': x, 'w: float64[3]': w, 'y: float64[5]': y})
     # forward
-    p = 1 / (1 + np.exp(-(x @ w)))
+    p = 1.0 / (1.0 + np.exp(-(x @ w)))
 
     # backward
     # line 126: p = 1 / (1 + np.exp(-(x @ w)))
-    dw = x.T @ (p - y) / 5
+    dw = (p - y).dot(x) / 5.0
     return (dw,)
 
 

@@ -35,14 +35,14 @@ def softmax_loss_value_and_grad(
     exp_scores = np.exp(scores)
     p = exp_scores / exp_scores.sum(axis=1, keepdims=True)
     rows = np.arange(7)
-    value = -np.mean(np.log(p[rows, t]))
+    value = -np.log(p[rows, t]).sum() / 7
 
     # backward
     # line 80: p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    dscores = p / 7
+    dscores = p / 7.0
     dscores[rows, t] -= 1 / 7
     # line 78: scores = x @ w
-    dw = x.T @ dscores
+    dw = x.T.dot(dscores)
     return value, dw
 
 

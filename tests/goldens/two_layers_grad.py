@@ -44,19 +44,19 @@ def two_layers_value_and_grad(
     h = np.tanh(x @ w1 + b1)
     out = h @ w2 + b2
     out_minus_y = out - y
-    value = np.mean(out_minus_y ** 2)
+    value = (out_minus_y ** 2).sum() / 14
 
     # backward
     # line 107: return np.mean((out - y) ** 2)
-    dout = out_minus_y / 7
+    dout = out_minus_y / 7.0
     # line 106: out = h @ params["w2"] + params["b2"]
     db2 = dout.sum(axis=0)
-    dh = dout @ w2.T
-    dw2 = h.T @ dout
+    dh = dout.dot(w2.T)
+    dw2 = h.T.dot(dout)
     # line 105: h = np.tanh(x @ params["w1"] + params["b1"])
-    product = dh * (1 - h * h)
-    db1 = product.sum(axis=0)
-    dw1 = x.T @ product
+    dtotal = dh * (1.0 - h * h)
+    db1 = dtotal.sum(axis=0)
+    dw1 = x.T.dot(dtotal)
     return value, {'w1': dw1, 'b1': db1, 'w2': dw2, 'b2': db2}
 
 

@@ -10,7 +10,7 @@ from samples import NAMES, PLAIN, TABLE, is_ufunc
 
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.grad import backward
-from tapeless.ir.op import BY_NAME
+from tapeless.ir.op import BY_NAME, Refused
 from tapeless.ir.program import Origin, Program
 from tapeless.ir.types import parse_type, type_of
 
@@ -38,8 +38,10 @@ TYPES = (
     "f32[2, 3]",
     "float",
 )
-# What asks for more than types: a count that a guard has made sure of, the memory layout of an argument.
+# What asks for more than types: a count that a guard has made sure of, the memory layout of an argument; and what is
+# only written after every derivative.
 ASKING = {"mask_places", "is_contiguous", "has_strides"}
+ASKING |= {name for name in NAMES if isinstance(BY_NAME[name].rule, Refused)}
 FEW = [n for n in NAMES if not BY_NAME[n].effect and n not in ASKING and not BY_NAME[n].imports]
 
 

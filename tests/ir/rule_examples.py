@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from rule_parts import beside, centred_product, eye, less_one_share, many, places, scattered_share, tall
 
 from tapeless.ir.builder import Builder, Value
 from tapeless.ir.indexing import SLOT, Slice
@@ -29,10 +30,6 @@ class Emit:
         return value
 
 
-def places(e: Any, n: int) -> Any:
-    return e.arange(start=0, stop=n, step=1)
-
-
 # x, y: vectors of one dtype; s: a number of that dtype; m: a matrix [n, 3] of it.
 EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ("astype", "cast_of_a_number"): (lambda e, x, y, s: x * e.astype(x.builder.value(2), dtype=DTYPES["f32"]),),
@@ -45,6 +42,14 @@ EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, s: 1.0 * s,
     ),
     ("multiply", "multiply_negated"): (lambda e, x, y, s: -x * y, lambda e, x, y, s: x * -y, lambda e, x, y, s: -x * s),
+    ("diagonal", "diagonal_of_factor"): (
+        lambda e, x, y, s: e.diagonal(
+            e.cholesky(eye(e, len(x.shape) and x.shape[0]), upper=False) + e.upper_triangle(e.outer(x, y), offset=1)
+        ),
+        lambda e, x, y, s: e.diagonal(
+            e.cholesky(eye(e, len(x.shape) and x.shape[0]), upper=True) + e.lower_triangle(e.outer(x, y), offset=-1)
+        ),
+    ),
     ("multiply", "not_broadcast"): (
         lambda e, x, y, s: e.broadcast_to(s, shape=x.shape) * x,
         lambda e, x, y, s: x * e.broadcast_to(s, shape=x.shape),
@@ -92,7 +97,14 @@ EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, s: e.broadcast_to(s, shape=()),
     ),
     ("astype", "cast_to_itself"): (lambda e, x, y, s: e.astype(x, dtype=x.dtype),),
+    ("scipy_erf", "odd_function"): (lambda e, x, y, s: BY_NAME["scipy_erf"](-x) + y,),
     ("positive", "plus_sign"): (lambda e, x, y, s: e.positive(x),),
+    ("set_item", "write_what_was_read"): (
+        lambda e, x, y, s: e.set_item(x, e.getitem(x, index=(Slice(1, 3),)), index=(Slice(1, 3),)),
+        lambda e, x, y, s: e.set_item(
+            x, e.getitem(x, places(e, x.size // 2), index=(SLOT,)), places(e, x.size // 2), index=(SLOT,)
+        ),
+    ),
     ("set_item", "store_number"): (
         lambda e, x, y, s: e.set_item(x, e.filled(value=1, shape=(2,), dtype=x.dtype), index=(Slice(0, 2),)),
         lambda e, x, y, s: e.set_item(x, e.filled(value=0.1, shape=(2,), dtype=y.dtype), index=(Slice(0, 2),)),
@@ -146,10 +158,6 @@ EXACT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
 }
 
 
-def eye(e: Any, n: int) -> Any:
-    return e.identity_matrix(rows=n, columns=n, offset=0, dtype=DTYPES["f64"])
-
-
 # x, y: f64[4, 3]; r: f64[3]; c: f64[4, 1]; s: f64; i, j: index vectors of length 4; all positive, away from 0.
 P = Slice(1, 3)
 ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
@@ -180,6 +188,18 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ),
     ("matmul", "zeros"): (lambda e, x, y, r, c, s, i, j: x @ e.filled(value=0, shape=(3, 2), dtype=x.dtype),),
     ("transpose", "zeros"): (lambda e, x, y, r, c, s, i, j: e.transpose(e.zeros(x), axes=(1, 0)) @ y,),
+    ("negative", "zeros"): (lambda e, x, y, r, c, s, i, j: -e.zeros(x) * y,),
+    ("negative", "zero_negated"): (lambda e, x, y, r, c, s, i, j: x * -e.builder.value(np.float64(0)),),
+    ("sum", "sum_of_shares_less_one"): (
+        lambda e, x, y, r, c, s, i, j: e.sum(less_one_share(e, x, j, 0.25, True), axis=1, keepdims=True) + y,
+        lambda e, x, y, r, c, s, i, j: e.sum(less_one_share(e, x, j, 4, False), axis=1) * i,
+        lambda e, x, y, r, c, s, i, j: s + e.sum(e.index_add(r / e.sum(r), -1.0, index=(1,), distinct=True)),
+    ),
+    ("sum", "sum_of_centred_rows"): (lambda e, x, y, r, c, s, i, j: centred_product(e, x, y),),
+    ("multiply", "integers_times"): (
+        lambda e, x, y, r, c, s, i, j: (1.0 * i) * e.squeeze(c, axis=(1,)),
+        lambda e, x, y, r, c, s, i, j: e.squeeze(c, axis=(1,)) * (1.0 * j),
+    ),
     ("add", "plus_zeros"): (
         lambda e, x, y, r, c, s, i, j: x + e.zeros(r),
         lambda e, x, y, r, c, s, i, j: e.zeros(y) + x,
@@ -248,6 +268,21 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, r, c, s, i, j: x / r - (y / r) * x,
         lambda e, x, y, r, c, s, i, j: x / y - x * (x / y),
     ),
+    ("sum", "sum_of_scaled"): (
+        lambda e, x, y, r, c, s, i, j: e.sum((tall(e, x) * r) * tall(e, y), axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(
+            e.expand_dims(y, axis=(0,)) * (tall(e, x) * s * tall(e, r)), axis=0, keepdims=True
+        ),
+    ),
+    ("sum", "sum_of_turned_product"): (
+        lambda e, x, y, r, c, s, i, j: e.sum(e.transpose(e.transpose(x, axes=(1, 0)) @ (y + x), axes=(1, 0)), axis=0),
+        lambda e, x, y, r, c, s, i, j: e.sum(e.transpose((x + y) @ e.transpose(y, axes=(1, 0)), axes=(1, 0)), axis=1),
+    ),
+    ("matmul", "product_with_outer"): (
+        lambda e, x, y, r, c, s, i, j: x @ e.outer(r, r + s),
+        lambda e, x, y, r, c, s, i, j: s * e.outer(r, r) @ e.transpose(y, axes=(1, 0)),
+        lambda e, x, y, r, c, s, i, j: y @ -e.outer(r, r),
+    ),
     ("matmul", "product_of_negated"): (
         lambda e, x, y, r, c, s, i, j: -e.transpose(x, axes=(1, 0)) @ y,
         lambda e, x, y, r, c, s, i, j: r @ -e.transpose(x, axes=(1, 0)),
@@ -268,6 +303,15 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
     ),
     ("transpose", "number_moved"): (lambda e, x, y, r, c, s, i, j: e.transpose(-(x / 3), axes=(1, 0)),),
     ("squeeze", "number_moved"): (lambda e, x, y, r, c, s, i, j: e.squeeze(2 * c, axis=(1,)),),
+    ("matmul", "computed_outward"): (
+        lambda e, x, y, r, c, s, i, j: (s * x) @ r,
+        lambda e, x, y, r, c, s, i, j: (e.transpose(x, axes=(1, 0)) / s) @ y,
+        lambda e, x, y, r, c, s, i, j: r @ (r / s),
+    ),
+    ("multiply", "quotient_times"): (
+        lambda e, x, y, r, c, s, i, j: (3 / x) * y,
+        lambda e, x, y, r, c, s, i, j: x * (1 / y),
+    ),
     ("matmul", "scaled_product"): (
         lambda e, x, y, r, c, s, i, j: e.transpose(x, axes=(1, 0)) @ (y / 4),
         lambda e, x, y, r, c, s, i, j: (-2 * x) @ r,
@@ -338,6 +382,17 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, r, c, s, i, j: x - e.index_add(e.zeros(x), y, i, index=(SLOT,)),
         lambda e, x, y, r, c, s, i, j: e.index_add(e.zeros(x), r, index=(1,)) - x,
     ),
+    ("index_add", "negative_scattered"): (
+        lambda e, x, y, r, c, s, i, j: e.index_add(
+            e.zeros(x), -e.broadcast_to(r, shape=(2000, 3)), many(e, 2000, 4), index=(SLOT,)
+        ),
+    ),
+    ("index_add", "scatter_parts"): (
+        lambda e, x, y, r, c, s, i, j: e.index_add(
+            e.zeros(x), beside(e, x, s, Slice(2, None)), many(e, 2000, 4), index=(SLOT,)
+        ),
+        lambda e, x, y, r, c, s, i, j: e.index_add(x, beside(e, x, s, 2), many(e, 2000, 4), index=(SLOT,)),
+    ),
     ("multiply", "cancel_scattered_division"): (
         lambda e, x, y, r, c, s, i, j: (
             e.index_add(e.zeros(x), s / e.getitem(x, i, j, index=(SLOT, SLOT)), i, j, index=(SLOT, SLOT)) * x
@@ -345,6 +400,25 @@ ADJOINT_EXAMPLES: dict[tuple[str, str], tuple[Write, ...]] = {
         lambda e, x, y, r, c, s, i, j: (
             x * e.index_add(e.zeros(x), -(r / e.getitem(x, index=(P,))), index=(P,), distinct=True)
         ),
+    ),
+    ("expand_dims", "uniform"): (
+        lambda e, x, y, r, c, s, i, j: x * e.expand_dims(e.broadcast_to(s, shape=(4,)), axis=(1,)),
+        lambda e, x, y, r, c, s, i, j: e.expand_dims(e.filled(value=1.5, shape=(4,), dtype=x.dtype), axis=(1,)) + x,
+    ),
+    ("squeeze", "uniform"): (lambda e, x, y, r, c, s, i, j: x * e.squeeze(e.broadcast_to(s, shape=(1, 3)), axis=(0,)),),
+    ("reshape", "uniform"): (
+        lambda e, x, y, r, c, s, i, j: x + e.reshape(e.filled(value=2, shape=(12,), dtype=x.dtype), shape=(4, 3)),
+    ),
+    ("transpose", "uniform"): (
+        lambda e, x, y, r, c, s, i, j: x + e.transpose(e.broadcast_to(s, shape=(3, 4)), axes=(1, 0)),
+    ),
+    ("divide", "number_over"): (
+        lambda e, x, y, r, c, s, i, j: e.filled(value=1, shape=(4, 1), dtype=x.dtype) / x,
+        lambda e, x, y, r, c, s, i, j: x + e.filled(value=0.5, shape=(3,), dtype=x.dtype) / r,
+    ),
+    ("multiply", "cancel_picked_division"): (
+        lambda e, x, y, r, c, s, i, j: scattered_share(e, x, c, s, j) * (x / c),
+        lambda e, x, y, r, c, s, i, j: (x / c) * scattered_share(e, x, c, -s, j),
     ),
     ("multiply", "gather_product"): (
         lambda e, x, y, r, c, s, i, j: 2 * (3.0 * x),

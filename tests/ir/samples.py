@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from samples_custom import around_rules
 from samples_fft import frequencies, transforms
-from samples_linalg import composed_linear_algebra, linear_algebra, without_derivative
+from samples_linalg import composed_linear_algebra, linear_algebra, structured, without_derivative
 from samples_membership import memberships
 from samples_order import ordered, without_order
 from samples_parts import parts
+from samples_places import places
 from samples_scipy import scipy_operations
 from samples_shape import rearranged, without_slope
 from samples_special import special, steps
-from samples_windows import windows
+from samples_windows import image_columns, windows
 
 from tapeless.ir.indexing import SLOT, Slice
 from tapeless.ir.op import BY_NAME, Nondifferentiable, Op, Refused
@@ -406,10 +407,12 @@ TABLE: dict[str, list[Sample]] = (
     | transforms(Sample, numbers, complexes, each)
     | parts(Sample, numbers, complexes)
     | windows(Sample, numbers)
+    | places(Sample, numbers, X, ROWS, COLUMNS)
     | around_rules(Sample, numbers, complexes)
 )
 TABLE |= special(Sample, numbers, complexes, each)
 TABLE |= linear_algebra(Sample, numbers, complexes, each) | scipy_operations(Sample, numbers, complexes, each)
+TABLE |= image_columns(Sample, numbers)
 TABLE |= ordered(Sample, numbers, complexes, each, reductions)
 for _name, _samples in rearranged(Sample, numbers, complexes, each).items():
     TABLE[_name] = TABLE.get(_name, []) + _samples
@@ -441,6 +444,7 @@ PLAIN |= without_derivative(Sample, numbers, each)
 PLAIN |= without_order(Sample, numbers, each)
 PLAIN |= without_slope(Sample, numbers, each)
 PLAIN |= memberships(Sample)
+PLAIN |= structured(Sample, numbers)
 
 
 def samples_of(op: Op) -> list[Sample]:

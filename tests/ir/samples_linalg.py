@@ -226,3 +226,19 @@ def composed_linear_algebra(Sample: Any, numbers: Make, complexes: Make, each: M
         ],
         "tensorinv": [Sample((numbers(4, 2, 2, seed=1),), {"ind": 1}), Sample((numbers(2, 3, 6, seed=2),))],
     }
+
+
+def structured(Sample: Any, numbers: Make) -> dict[str, list[Any]]:
+    """Matrices of which more is known; these operations are written after every derivative, so that they have none."""
+    lower = np.tril(numbers(70, 70) / 9) + 4 * np.eye(70)
+    symmetric, indefinite = lower @ lower.T, np.diag(np.array([1.5, -2.0, 3.0]))
+    sides = numbers(70, seed=3), numbers(70, 2, seed=3), numbers(70, 0)
+    return {
+        "solve_lower": [Sample((lower, b)) for b in sides] + [Sample((numbers(0, 0), numbers(0)))],
+        "solve_upper": [Sample((lower.T, b)) for b in sides] + [Sample((numbers(0, 0), numbers(0)))],
+        "inverse_of_symmetric": [Sample((symmetric,)), Sample((indefinite,)), Sample((numbers(0, 0),))],
+        "diagonal_add": [
+            *(Sample((numbers(3, 3), value)) for value in (0.5, np.inf, numbers(3, seed=2))),
+            *(Sample((numbers(0, 0), value)) for value in (1.0, numbers(0))),
+        ],
+    }

@@ -61,6 +61,7 @@ def rearranged(sample: Any, numbers: Any, complexes: Any, each: Any) -> dict[str
             sample((np.array([5, -1, 1]), x, numbers(3, seed=2)), {"mode": "wrap"}),
             sample((np.array([5, -1, 1]), x, z), {"mode": "clip"}),
         ],
+        "or_one": [sample((numbers()[()],))],
         "nan_to_num": [
             sample((x,)),
             sample((numbers(),), {"nan": 2.0}),

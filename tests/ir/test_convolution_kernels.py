@@ -18,6 +18,7 @@ from tapeless.ir.convolution_kernels import (
 from tapeless.ir.dims import Dim
 from tapeless.ir.expressions import symbol
 from tapeless.ir.op import BY_NAME
+from tapeless.ir.passes import image_columns as image_columns_of_programs
 from tapeless.ir.types import DTYPES, ArrayType
 
 RNG = np.random.default_rng(11)
@@ -197,7 +198,10 @@ CHOSEN: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("image", "kernel", "how", "names"), CHOSEN, ids=str)
-def test_the_function_is_chosen_by_the_shapes(image: Any, kernel: Any, how: Any, names: str) -> None:
+def test_the_function_is_chosen_by_the_shapes(
+    image: Any, kernel: Any, how: Any, names: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_columns_of_programs, "SMALL", 1 << 20)
     x, w = numbers(*image), numbers(*kernel)
     f = grad(lambda x, w: np.sum(np.sin(nn.conv2d(x, w, **how))), argnums=(0, 1))
     dx, dw = f(x, w)

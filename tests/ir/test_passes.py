@@ -23,15 +23,17 @@ from tapeless.ir.passes.custom import CUSTOM_RULES
 from tapeless.ir.passes.dead_code import eliminate_dead_code
 from tapeless.ir.passes.masks import MASK_RULES
 from tapeless.ir.passes.memory import MEMORY_RULES
+from tapeless.ir.passes.odd_functions import ODD_RULES
 from tapeless.ir.passes.picking import PICKING_RULES
 from tapeless.ir.passes.simplify import simplify
+from tapeless.ir.passes.systems import FACTOR_RULES
 from tapeless.ir.program import Program
 from tapeless.ir.types import DTYPES, type_of
 
 ALL_RULES = {(name, rule.__name__): rule for name, rules in RULES.items() for rule in rules}
 EXACT_RULES = {
     (name, rule.__name__)
-    for table in (EXACT, MASK_RULES, MEMORY_RULES, PICKING_RULES, CUSTOM_RULES)
+    for table in (EXACT, MASK_RULES, MEMORY_RULES, PICKING_RULES, ODD_RULES, CUSTOM_RULES, FACTOR_RULES)
     for name, rules in table.items()
     for rule in rules
 }
@@ -57,6 +59,7 @@ def fired(key: tuple[str, str], write: Write, arguments: list[Any], level: int) 
             answers.append(answer)
         return answer
 
+    watched.makers = getattr(ALL_RULES[key], "makers", None)  # type: ignore[attr-defined]  # where it is not asked
     program = written(write, arguments, {key[0]: (watched,)}, level)
     return bool(answers), program
 

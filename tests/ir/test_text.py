@@ -103,9 +103,9 @@ def f(x: f64[2], *, w: f64[2]) -> (f64[2], f64[2], f64[2]):
     _1: f64[2] = cos(x)  # some dir/model.py:3
     dx: f64[2] = multiply(dy, _1)  # some dir/model.py:3
     # backward, order 2
-    _2: f64[2] = multiply(1.0, dy)  # some dir/model.py:3
-    _3: f64[2] = negative(_2)  # some dir/model.py:3
-    dx_1: f64[2] = multiply(_3, y)  # some dir/model.py:3
+    dcos_x: f64[2] = multiply(1.0, dy)  # some dir/model.py:3
+    _2: f64[2] = negative(dcos_x)  # some dir/model.py:3
+    dx_1: f64[2] = multiply(_2, y)  # some dir/model.py:3
     return (y_1, dx, dx_1,)
 """
     )

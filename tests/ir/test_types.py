@@ -19,6 +19,8 @@ NAMES = ("bool", "i8", "u8", "i64", "f16", "f32", "f64", "c64", "c128")
 PYTHON: tuple[Any, ...] = (True, 2, 0.75, 1.5 - 0.5j)
 UFUNCS = sorted(name for name, op in BY_NAME.items() if is_ufunc(op))
 BY_VALUE = {"eig", "eigvals", "lstsq", "steps"}  # values decide what is complex, or how many results there are
+# Late passes write these, for floats alone:
+OF_FLOATS = {"chosen", "diagonal_add", "inverse_of_symmetric", "or_one", "solve_lower", "solve_upper"}
 OTHERS = sorted(
     name
     for name in (TABLE | PLAIN).keys() & BY_NAME.keys()  # some are not in every NumPy
@@ -111,6 +113,8 @@ def test_every_dtype(name: str) -> None:
     op = BY_NAME[name]
     for sample in TABLE.get(name) or PLAIN[name]:
         for dtype in NAMES:
+            if name in OF_FLOATS and (DTYPES[dtype].kind != "f" or (dtype == "f16" and name.startswith("solve"))):
+                continue  # LAPACK has no half precision
             operands = tuple(cast(x, dtype) for x in sample.operands)
             if name == "index_add" and not np.can_cast(np.asarray(operands[1]).dtype, np.asarray(operands[0]).dtype):
                 continue

@@ -14,6 +14,7 @@ from ...ir.builder import Value
 from ...ir.op import Op
 from ...ir.ops import decompositions, linalg
 from ...ir.ops import scipy_linalg as own
+from ...ir.ops.cholesky import factor_within
 from ...ir.ops.elementwise import astype
 from ..array import lift, wrap
 from ..creation import traced_creation
@@ -73,6 +74,9 @@ def solve(
     transposed: bool = False,
 ) -> Any:
     a, b = _stands(trace, a), _stands(trace, b)
+    if assume_a in ("pos", "positive definite") and np.ndim(a) == 2 and not transposed:
+        factor = np.linalg.cholesky(a, upper=not lower)
+        return _emit(trace, own.cho_solve, factor, b, lower=bool(lower))
     a = _assumed(trace, "solve", a, assume_a, lower)
     if transposed:
         if np.iscomplexobj(a):
@@ -218,14 +222,16 @@ def cho_factor(trace: Trace, a: Any, lower: bool = False, overwrite_a: bool = Fa
     factor = np.linalg.cholesky(a, upper=True) if not lower else np.linalg.cholesky(a)
     if a.ndim > 2:
         raise refuse(trace, "scipy.linalg.cho_factor of a stack of matrices", "", "np.linalg.cholesky")
-    rest = np.triu(a, 1) if lower else np.tril(a, -1)
-    return factor + rest, bool(lower)
+    side, offset = (linalg.upper_triangle, 1) if lower else (linalg.lower_triangle, -1)
+    return factor + wrap(trace, trace.emit(side, a._here(), offset=offset)), bool(lower)
 
 
 @arranged("scipy.linalg", "cho_solve")
 def cho_solve(trace: Trace, c_and_lower: Any, b: Any, overwrite_b: bool = False, check_finite: bool = True) -> Any:
     c, lower = c_and_lower
-    return _emit(trace, own.cho_solve, c, b, lower=bool(lower))
+    both = _matrix(trace, c)
+    factor = factor_within(both, bool(lower))
+    return _emit(trace, own.cho_solve, both if factor is None else factor, b, lower=bool(lower))
 
 
 @arranged("scipy.linalg", "lu")
