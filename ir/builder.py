@@ -131,6 +131,17 @@ class Value:
         return f"<{shown}: {self.type}>"
 
 
+def exactly(params: Mapping[str, Any]) -> tuple[object, ...]:
+    """A key of the params: -0.0 is not 0.0, and 1.0 is not 1."""
+    return tuple([(name, _bits(value)) for name, value in params.items()]) if params else ()
+
+
+def _bits(value: Any) -> object:
+    if isinstance(value, float | complex | np.inexact):
+        return type(value), repr(value)
+    return tuple(map(_bits, value)) if type(value) is tuple else value
+
+
 def _may_divide(exponent: Atom, slope: bool = False) -> bool:
     """Whether a power with this exponent divides by its base; of an exponent that varies a slope may."""
     return bool(exponent.value.real < 0) if isinstance(exponent, Literal) else slope
@@ -241,7 +252,7 @@ class Builder:
                     return replaced
         key = None
         if op.numbered:
-            key = (op.name, tuple([a if isinstance(a, Var) else a.key() for a in atoms]), tuple(params.items()))
+            key = (op.name, tuple([a if isinstance(a, Var) else a.key() for a in atoms]), exactly(params))
             known = self._numbers.get(key)
             if known is not None:
                 return self._result(op, known)

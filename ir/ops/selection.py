@@ -63,7 +63,7 @@ def or_one_vjp(g: Value, y: Value, x: Value) -> Masked:
 
 
 def _number_text(x: ArrayType, *, nan: float, posinf: float | None, neginf: float | None) -> str:
-    given = {"nan": nan or None, "posinf": posinf, "neginf": neginf}
+    given = {"nan": nan if nan or repr(nan) == "-0.0" else None, "posinf": posinf, "neginf": neginf}
     keywords = "".join(f", {key}={_spelled(value)}" for key, value in given.items() if value is not None)
     return f"np.nan_to_num({{0}}{keywords})"
 

@@ -197,8 +197,6 @@ def _beta_text(a: ArrayType, b: ArrayType, x: ArrayType, *, i: int, j: int) -> s
 )
 def beta_moment(a: ArrayType, b: ArrayType, x: ArrayType, *, i: int, j: int) -> ArrayType:
     dtype = result_dtype(a, b, x, _NUMBER)
-    if dtype.kind != "f":
-        raise TypeError(f"no moments of the beta distribution in {dtype}")
     return ArrayType(broadcast_shapes(a.shape, b.shape, x.shape), dtype)
 
 
@@ -213,6 +211,8 @@ def _beta_moment_b(g: Value, y: Value, a: Value, b: Value, x: Value, *, i: int, 
 def _beta_moment_x(g: Value, y: Value, a: Value, b: Value, x: Value, *, i: int, j: int) -> Any:
     if i + j > 1:
         return _THIRD
+    if y.dtype.kind == "c":
+        return Refused("moments of the beta distribution of complex numbers")
     below = call("betainc", a, b, x)
     ends = log(x) if i else log1p(-x)
     return g * (ends - y) * beta_density(a, b, x) / where((a + b) * x < a, below, below - 1)

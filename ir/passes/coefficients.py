@@ -377,6 +377,8 @@ def common_factor(name: str) -> Rule:
         rest: Value = builder.emit(BY_NAME[other if opposite else name], left.rest, right.rest)
         inner = scaled(builder, rest)  # c * x + c * x = (2 c) * x
         product = Scaled(left.num * inner.num, left.den * inner.den, inner.rest)
+        if inner.rest is None and _is_written(product):
+            return _number_of(builder, product, a, b)
         return scale(builder, product if _is_written(product) else Scaled(left.num, left.den, rest))
 
     return factored

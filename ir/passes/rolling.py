@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..builder import exactly
 from ..ops.custom import EXTERNAL
 from ..program import Equation, Program, Var
 from .indexed_rounds import Misfit
@@ -67,7 +68,7 @@ def _kinds(equations: Sequence[Equation]) -> list[int]:
 def _pattern(e: Equation) -> object:
     """The params with a mark for each integer of an index, which may follow the number of the round."""
     if e.op.name not in ("getitem", "set_item"):
-        return tuple(e.params.items())
+        return exactly(e.params)
     return tuple("i" if type(entry) is int else entry for entry in e.params["index"])
 
 
