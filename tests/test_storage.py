@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oracle import right
 
-from tapeless import TapelessError, grad, value_and_grad
+from tapeless import TapelessError, grad, linearize, value_and_grad, vjp
 
 X = np.array([0.5, -1.2, 2.1, 0.7])
 W = np.array([1.0, 2.0, -3.0, 0.5])
@@ -455,3 +455,17 @@ def made_in_fortran_order(x):
 
 def test_made_in_fortran_order():
     right(made_in_fortran_order, X)
+
+
+@pytest.mark.parametrize("transform", [vjp, linearize])
+@pytest.mark.parametrize("f", [np.tanh, lambda x: np.exp(x).reshape(2, 2), lambda x: (np.sqrt(x), x * np.sqrt(x))])
+def test_what_is_written_into_results_does_not_reach_the_derivative(transform, f):
+    x = np.linspace(1.0, 2.0, 4)
+    results, derivative = transform(f, x)
+    arrays = results if isinstance(results, tuple) else (results,)
+    ones = tuple(np.ones_like(a) for a in arrays)
+    given = np.ones(4) if transform is linearize else ones if len(ones) > 1 else ones[0]
+    before = derivative(given)
+    for array in arrays:
+        array[...] = 7.0
+    np.testing.assert_array_equal(np.asarray(derivative(given)), np.asarray(before))

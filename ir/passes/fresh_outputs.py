@@ -19,7 +19,8 @@ def copy_shared_outputs(program: Program, early: int = 0, last: int = 1, ordered
     """The program with a copy for each output that shares its buffer with anything the caller can see.
 
     So also every program that is called within it. The first `early` outputs are handed out before the backward pass
-    is run, whose level is `last`. With `ordered` no output is the transpose of an array: gradients go to optimizers.
+    is run, whose level is `last`: what that reads is not theirs, since callers may write into them. With `ordered` no
+    output is the transpose of an array: gradients go to optimizers.
     """
     program = _inside(program)
     owner = roots(program)
@@ -30,6 +31,7 @@ def copy_shared_outputs(program: Program, early: int = 0, last: int = 1, ordered
     seen = {owner[v] for v in (*program.inputs, *program.captures)}
     equations = [e for e in program.equations if e.op.name != "store"]
     stores = [e for e in program.equations if e.op.name == "store"]
+    later = {owner[o] for e in equations if early and e.level >= last for o in e.operands if o in owner}
     outputs: list[Atom] = []
     for i, output in enumerate(program.outputs):
         if isinstance(output, Literal):
@@ -39,6 +41,7 @@ def copy_shared_outputs(program: Program, early: int = 0, last: int = 1, ordered
         borrowed = output in frozen or (made is not None and (not made.op.owns or may_alias(made, output)))
         whole = not early and output not in frozen and _is_all_of(output, definitions, ordered)
         shared = (owner[output] is not output and not whole) or owner[output] in seen or (borrowed and not whole)
+        shared = shared or (i < early and owner[output] in later)
         seen.add(owner[output])
         scalar = made is not None and output in small and made.op.name not in ("as_array", "filled")
         if not scalar and (not shared or not output.type.shape):
