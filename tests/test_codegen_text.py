@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import subprocess
 import sys
 import warnings
 from typing import Any
 
-import astor
 import numpy as np
 import pytest
 from goldens_programs import CASES
@@ -54,8 +54,15 @@ def test_statements_parse_back_to_the_same_tree(text: str) -> None:
     parsed_back(ast.parse(text).body[0])
 
 
+@pytest.fixture
+def astor() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it names node classes that 3.12 deprecates
+        return importlib.import_module("astor")
+
+
 @pytest.mark.parametrize("text", TEXTS)
-def test_without_astor(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_astor(text: str, astor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: Any, **kwargs: Any) -> str:
         raise AttributeError("module 'ast' has no attribute 'Num'")
 
@@ -63,7 +70,7 @@ def test_without_astor(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parsed_back(ast.parse(text).body[0])
 
 
-def test_what_astor_prints_wrongly_is_printed_by_python(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_astor_prints_wrongly_is_printed_by_python(astor: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(astor, "to_source", lambda *args, **kwargs: "x = not a and b\n")
     assert print_statement(ast.parse("x = not (a and b)").body[0]) == "x = not (a and b)"
 
