@@ -249,7 +249,7 @@ def _called(body: Program, atom: object) -> str:
     """A name for what is collected."""
     if not isinstance(atom, Var) or atom.name:
         return getattr(atom, "name", "") or "value"
-    made = {out: e for e in body.equations for out in e.outs}
+    made = body.definitions()
     equation = made.get(atom)
     known = {v: v.name for v in (*body.inputs, *made) if v.name}
 

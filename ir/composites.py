@@ -218,7 +218,7 @@ def _square_root_of(builder: Builder, squares: Value) -> Value | None:
 
 
 def logistic(builder: Builder, equation: Equation) -> Match | None:
-    """y = 1 / (1 + exp(-z)): dz = g y (1 - y), also where exp(-z) overflows."""
+    """y = 1 / (1 + exp(-z)): dz = g y (1 - y), also where exp(-z) overflows; of 1 / (1 + exp(t)) the negative."""
     one, denominator = (Value(builder, o) for o in equation.operands)
     total = builder.definition(denominator, "add")
     if one.literal != 1 or total is None:
@@ -229,10 +229,12 @@ def logistic(builder: Builder, equation: Equation) -> Match | None:
     exponential = builder.definition(right, "exp")
     if left.literal != 1 or exponential is None:
         return None
-    negated = builder.definition(Value(builder, exponential.operands[0]), "negative")
-    if negated is None or negated.out.type != equation.out.type:
+    exponent, y = Value(builder, exponential.operands[0]), Value(builder, equation.out)
+    if exponent.type != y.type:
         return None
-    y = Value(builder, equation.out)
+    negated = builder.definition(exponent, "negative")
+    if negated is None:
+        return exponent, lambda g: -(g * y * (1 - y))
     return Value(builder, negated.operands[0]), lambda g: g * y * (1 - y)
 
 

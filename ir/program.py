@@ -87,6 +87,10 @@ class Program:
 
         return print_program(self)
 
+    def definitions(self) -> dict[Var, Equation]:
+        """The equation that computes each value."""
+        return {out: equation for equation in self.equations for out in equation.outs}
+
     def use_counts(self) -> dict[Var, int]:
         """How often each value is read, as an operand or as an output."""
         counts: dict[Var, int] = {}

@@ -46,7 +46,7 @@ class Patterns:
         self.facts: Facts = {}
         self._given = set(values)
         self._from_given = set(values)
-        self._definitions = {out: equation for equation in program.equations for out in equation.outs}
+        self._definitions = program.definitions()
         self._links = {} if links is None else links
         self._looked = looked
         for equation in program.equations:

@@ -139,3 +139,21 @@ def test_what_is_computed_already_is_used() -> None:
     x, y = rng.normal(size=4), rng.normal(size=4)
     np.testing.assert_allclose(gradient(x, y), -2 * y * x**2 * np.exp(-y * y), rtol=1e-13)
     assert "dy = -dtail * tail * y" in backward_of(gradient)
+
+
+@pytest.mark.parametrize("score", [lambda x, w: -(x @ w), lambda x, w: -x @ w, lambda x, w: -1 * (x @ w)])
+@pytest.mark.parametrize("p_of", [lambda t: 1 / (1 + np.exp(t)), lambda t: 1.0 / (np.exp(t) + 1.0)])
+def test_the_logistic_function_however_its_sign_is_written(score: Any, p_of: Any) -> None:
+    def loss(w: Any, x: Any, y: Any) -> Any:
+        p = p_of(score(x, w))
+        return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+    x, y, w = rng.normal(size=(9, 3)), (rng.normal(size=9) > 0) * 1.0, rng.normal(size=3)
+    gradient = grad(loss)
+    np.testing.assert_allclose(gradient(w, x, y), x.T @ (1 / (1 + np.exp(-(x @ w))) - y) / 9, rtol=1e-12)
+    assert "np.log" not in gradient.source  # neither is needed, nor a division by p (1 - p)
+    for word in (" / p", "difference"):
+        assert word not in backward_of(gradient), gradient.source
+    with np.errstate(over="ignore"):  # exp of the score is inf
+        steep = grad(lambda x: np.sum(p_of(score(x, np.ones(1)))))(np.array([[-800.0]]))
+    np.testing.assert_array_equal(steep, [[0.0]])

@@ -128,7 +128,7 @@ def read_back(adjoint: Program, collected: Sequence[Value]) -> tuple[Program, li
     whole = replace(adjoint, outputs=(*adjoint.outputs, *(value.atom for value in collected)))
     whole = simplify(eliminate_dead_code(whole))
     given = set(whole.inputs)
-    made: dict[Var, Equation] = {out: e for e in whole.equations for out in e.outs}
+    made = whole.definitions()
     known: dict[Any, int] = {}
     for j, atom in enumerate(whole.outputs[count:]):
         if isinstance(atom, Var) and atom not in given and not _again(made[atom]):

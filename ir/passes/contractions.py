@@ -32,7 +32,7 @@ def contract_sums(program: Program, everywhere: bool = False, large: bool = Fals
     `everywhere`: on level 0, too. It is so inside loops over blocks, which add up in another order as it is. `large`:
     on level 0 where the products are large, but for what leads to a guard, which compares the number of the trace.
     """
-    definition = {out: e for e in program.equations for out in e.outs}
+    definition = program.definitions()
     guarding = {id(e) for e in guards_only(program).equations} if large else set()
     uses = program.use_counts()
     equations: list[Equation] = []

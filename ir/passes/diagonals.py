@@ -31,7 +31,7 @@ def _is_large(var: Var) -> bool:
 
 
 def _added(program: Program) -> Program:
-    definition = {out: e for e in program.equations for out in e.outs}
+    definition = program.definitions()
     readers: dict[Var, list[str]] = {}
     for equation in program.equations:
         for operand in equation.operands:

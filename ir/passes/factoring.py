@@ -33,7 +33,7 @@ def factor_sums(program: Program) -> Program:
 class _Factoring:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.definition = {out: e for e in program.equations for out in e.outs}
+        self.definition = program.definitions()
         self.place = {out: i for i, e in enumerate(program.equations) for out in e.outs}
         self.readers: dict[Var, list[Equation]] = {}
         for equation in program.equations:

@@ -24,7 +24,7 @@ def copy_shared_outputs(program: Program, early: int = 0, last: int = 1, ordered
     """
     program = _inside(program)
     owner = roots(program)
-    definitions = {out: e for e in program.equations for out in e.outs}
+    definitions = program.definitions()
     frozen = read_only(program)
     small = cells(program)
     uses = program.use_counts()

@@ -49,7 +49,7 @@ class _Loop:
         self.program = program
         self.body: Program = loop.params["body"]
         self.consts, self.carry = loop.params["consts"], loop.params["carry"]
-        self.made = {out: e for e in self.body.equations for out in e.outs}
+        self.made = self.body.definitions()
         self.readers: dict[Atom, list[Equation]] = {}
         for e in self.body.equations:
             for o in e.operands:

@@ -21,7 +21,7 @@ TALL = 2048  # rows from which on it matters
 
 def join_columns(program: Program) -> Program:
     """The program with its tall tables of several parts as concatenations."""
-    made = {out: e for e in program.equations for out in e.outs}
+    made = program.definitions()
     reads = program.use_counts()
     equations = []
     for equation in program.equations:

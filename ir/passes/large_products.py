@@ -22,7 +22,7 @@ def multiply_large(program: Program) -> Program:
     if not any(e.op.name in ("einsum", "trace") for e in program.equations):
         return program
     guarding = {id(e) for e in guards_only(program).equations}
-    definition = {out: e for e in program.equations for out in e.outs}
+    definition = program.definitions()
     uses = Counter(o for e in program.equations for o in e.operands if isinstance(o, Var))
     uses.update(o for o in program.outputs if isinstance(o, Var))
     builder = Builder()

@@ -27,7 +27,7 @@ _REDUCTIONS = {"all", "any", "einsum", "max", "mean", "min", "sum", "vecdot"}
 def keep_planes(program: Program) -> Program:
     """The program with tables of points in columns where large arrays are made from these, point against point."""
     guarding = {id(e) for e in guards_only(program).equations}
-    definition = {out: e for e in program.equations for out in e.outs}
+    definition = program.definitions()
     readers: dict[Var, list[Equation]] = {}
     for equation in program.equations:
         for operand in {o for o in equation.operands if isinstance(o, Var)}:

@@ -65,7 +65,7 @@ def _with_constants(equation: Equation, read: Collection[Var]) -> Equation:
 def _needed_carries(body: Program, consts: int, carry: int, needed: set[int], wanted: list[int]) -> list[int]:
     """The carries that matter: read after the loop, or by what is, in this iteration or a later one."""
     place = {v: k for k, v in enumerate(body.inputs[consts : consts + carry])}
-    made = {out: e for e in body.equations for out in e.outs}
+    made = body.definitions()
     effects = [o for e in body.equations if e.op.effect for o in e.operands]
     stack = [*effects, *(body.outputs[k] for k in needed), *(body.outputs[carry + j] for j in wanted)]
     seen: set[Any] = set()

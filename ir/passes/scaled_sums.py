@@ -27,7 +27,7 @@ def sum_before_scaling(program: Program) -> Program:
 class _Scaling:
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.definition = {out: e for e in program.equations for out in e.outs}
+        self.definition = program.definitions()
         self.readers: dict[Var, list[Equation]] = {}
         for equation in program.equations:
             for operand in equation.operands:

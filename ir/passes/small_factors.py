@@ -26,7 +26,7 @@ class _Shrinking:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.builder = Builder()
-        self.definition = {out: e for e in program.equations for out in e.outs}
+        self.definition = program.definitions()
         self.uses = program.use_counts()
 
     def run(self) -> Program:
